@@ -1,0 +1,18 @@
+"""Make the tree importable as a built charm would see it, and as the lab's command does."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# In a built charm, lib/ of every layer becomes one directory; the namespace packages (charm,
+# charms) span several of these here.
+for part in (
+    "lab",
+    "src",
+    "src/lib",
+    "src/actions",
+    "src/reactive",
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "layers").glob("*/lib"))),
+):
+    sys.path.insert(0, str(ROOT / part))
