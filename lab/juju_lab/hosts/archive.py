@@ -1,0 +1,61 @@
+"""The package archive of a base: what hosts can install without a network.
+
+It is an apt repository without a release file (a trusted `file:` source) with the packages that
+hosts install in hooks, and everything these need that the base does not have.
+"""
+
+import shutil
+from pathlib import Path
+
+from juju_lab.hosts import sandbox
+from juju_lab.hosts.bases import ARCHIVE_PACKAGES as PACKAGES
+from juju_lab.hosts.bases import Base
+
+# Where a host finds its base's archive.
+MOUNT_POINT = "/srv/archive"
+
+SOURCE = f"""\
+Types: deb
+URIs: file:{MOUNT_POINT}
+Suites: ./
+Trusted: yes
+"""
+
+_UPDATE = ["apt-get", "update"]
+_DOWNLOAD = [
+    *("apt-get", "install", "--download-only", "--yes", "--no-install-recommends"),
+    *("--option", "APT::Sandbox::User=root"),
+    *PACKAGES,
+]
+# One hash is enough for a copy on the same disk.
+_INDEX = [
+    "apt-ftparchive",
+    *(f"--option=APT::FTPArchive::{name}=false" for name in ("MD5", "SHA1", "SHA512")),
+    *("packages", "."),
+]
+
+
+def recipe(rootfs: Path) -> list[object]:
+    """What an archive is made of: the tree that it complements, and the commands."""
+    return [rootfs.name, _DOWNLOAD, _INDEX]
+
+
+def build(base: Base, rootfs: Path, target: Path, log: Path) -> None:
+    """Make the archive for `base` in the directory `target`, relative to what `rootfs` has."""
+    lists = target / "lists"
+    for directory in (lists / "partial", target / "partial"):
+        directory.mkdir(parents=True)
+    binds = [(lists, "/var/lib/apt/lists"), (target, "/var/cache/apt/archives")]
+    what = f"Downloading the packages for {base.suite} hosts"
+    for argv in (_UPDATE, _DOWNLOAD):
+        sandbox.run(sandbox.in_chroot(rootfs, argv, binds=binds), what=what, log=log)
+    for leftover in (lists, target / "partial"):
+        shutil.rmtree(leftover)
+    (target / "lock").unlink(missing_ok=True)
+    sandbox.run(
+        sandbox.confined(_INDEX),
+        what=f"Indexing the packages for {base.suite} hosts",
+        log=log,
+        cwd=target,
+        output=target / "Packages",
+    )

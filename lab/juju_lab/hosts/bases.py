@@ -1,0 +1,91 @@
+"""Bases of the hosts: which Debian stands in for which Ubuntu, and what is installed on them."""
+
+from dataclasses import dataclass
+
+# What an Ubuntu cloud image has and charms take for granted, as far as a lab host needs it.
+HOST_PACKAGES = (
+    "ca-certificates",
+    "curl",
+    "dbus",
+    "iproute2",
+    "iputils-ping",
+    "kmod",
+    "less",
+    "lsb-release",
+    "netbase",
+    "openssh-server",
+    "procps",
+    "python3",
+    "python3-apt",
+    "python3-yaml",
+    "sudo",
+    "systemd",
+    "systemd-sysv",
+    "udev",
+)
+
+# Ceph's daemons come with the container hosts: installing them takes longer than starting them.
+CONTAINER_PACKAGES = ("ceph-common", "ceph-mgr", "ceph-mon", "ceph-osd")
+
+# What hosts install by themselves, in hooks: the archive holds these and all that they need.
+ARCHIVE_PACKAGES = (
+    "ceph-common",
+    "ceph-iscsi",
+    "fio",
+    "libiscsi-bin",
+    "lsscsi",
+    "multipath-tools",
+    "open-iscsi",
+    "python3-pkg-resources",
+    "python3-venv",
+    "sg3-utils",
+    "tcmu-runner",
+)
+
+
+@dataclass(frozen=True)
+class Base:
+    """A Debian release, and the Ubuntu release that its hosts present themselves as.
+
+    `name` is Juju's name of the base, `suite` Debian's of the release.
+    """
+
+    name: str
+    suite: str
+    ubuntu_version: str
+    ubuntu_codename: str
+    ubuntu_title: str
+
+    @property
+    def os_release(self) -> str:
+        """Content of /etc/os-release."""
+        return (
+            f'PRETTY_NAME="Ubuntu {self.ubuntu_version} (lab)"\n'
+            'NAME="Ubuntu"\n'
+            f'VERSION_ID="{self.ubuntu_version}"\n'
+            f'VERSION="{self.ubuntu_version} LTS ({self.ubuntu_title})"\n'
+            f"VERSION_CODENAME={self.ubuntu_codename}\n"
+            "ID=ubuntu\n"
+            "ID_LIKE=debian\n"
+            f"UBUNTU_CODENAME={self.ubuntu_codename}\n"
+        )
+
+    @property
+    def lsb_release(self) -> str:
+        """Content of /etc/lsb-release."""
+        return (
+            "DISTRIB_ID=Ubuntu\n"
+            f"DISTRIB_RELEASE={self.ubuntu_version}\n"
+            f"DISTRIB_CODENAME={self.ubuntu_codename}\n"
+            f'DISTRIB_DESCRIPTION="Ubuntu {self.ubuntu_version} (lab)"\n'
+        )
+
+
+BASES = {
+    base.name: base
+    for base in (
+        Base("ubuntu@24.04", "trixie", "24.04", "noble", "Noble Numbat"),
+        Base("ubuntu@22.04", "bookworm", "22.04", "jammy", "Jammy Jellyfish"),
+    )
+}
+DEFAULT_BASE = "ubuntu@24.04"

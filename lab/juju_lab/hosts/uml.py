@@ -1,0 +1,80 @@
+"""Hosts on user-mode Linux: a kernel and systemd of their own, in one process of the machine."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from juju_lab.hosts import archive, spec
+from juju_lab.hosts.errors import HostError
+from juju_lab.hosts.host import Host
+from juju_lab.hosts.network import enter
+
+KERNEL = "linux.uml"
+MODULES = Path("/usr/lib/uml/modules")
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs is what is wanted
+_MOUNT_POINT_OF_ARCHIVE = archive.MOUNT_POINT
+_WAIT_BOOTED = "until systemctl is-active --quiet multi-user.target; do sleep 0.1; done"
+
+
+class UmlHost(Host):
+    """A host with a kernel of its own; its disk is a copy-on-write file on the base's image."""
+
+    def _boot(self) -> None:
+        images = self._images.of(self.base)
+        disk = self._claimed("image", images.disk)
+        packages = self._claimed("archive", images.archive)
+        cow = self.directory / "disk.cow"
+        if not (self.directory / "booted").exists():
+            # Whatever an interrupted first start left is no disk to boot from.
+            cow.unlink(missing_ok=True)
+        memory = memory_directory(self.spec.memory_mib, self.directory)
+        device = self._network.plug_tap(self.slot)
+        self._process.spawn(
+            [
+                *enter(self._network.netns),
+                *("unshare", "--pid", "--fork", "--kill-child=KILL", "--"),
+                KERNEL,
+                f"mem={self.spec.memory_mib}M",
+                # Its control directory goes with the host, and its name tells whose process it is.
+                f"uml_dir={self.directory}/",
+                "umid=uml",
+                f"ubd0={cow},{disk}",
+                *("root=/dev/ubda", "rw"),
+                *("con=null", "con0=null,fd:1", "con1=null", "ssl=null"),
+                f"vec0:transport=tap,ifname={device},mac={spec.mac(self.slot)},depth=128,gro=1",
+                "init=/usr/lib/lab/uml-init",
+                f"lab.slot={self.slot}",
+                f"lab.address={self.address}/{spec.PREFIX_LENGTH}",
+                f"lab.seed={self._ssh.seed}",
+                f"lab.modules={MODULES}",
+                f"lab.archive={packages}",
+            ],
+            environment={"PATH": os.environ["PATH"], "HOME": "/", "TMPDIR": str(memory)},
+            console=self.console,
+        )
+
+    def _wait_booted(self, timeout: float) -> None:
+        self.run(["sh", "-c", _WAIT_BOOTED], timeout=timeout)
+
+    def _request_shutdown(self) -> None:
+        self.run(["systemctl", "poweroff"], timeout=10, check=False)
+
+
+def memory_directory(memory_mib: int, fallback: Path) -> Path:
+    """Where a host's memory is kept: on a tmpfs if it has room for it, else in `fallback`."""
+    try:
+        status = os.statvfs(_SHARED_MEMORY)
+    except FileNotFoundError:
+        return fallback
+    room = status.f_bavail * status.f_frsize
+    executable = not status.f_flag & os.ST_NOEXEC
+    return _SHARED_MEMORY if executable and room >= memory_mib << 20 else fallback
+
+
+def kernel_release() -> str:
+    """Release of the user-mode kernel, as its modules' directory is named."""
+    try:
+        result = subprocess.run([KERNEL, "--version"], capture_output=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        raise HostError(f"{KERNEL} does not run: {error}") from None
+    return result.stdout.decode().split()[-1]
