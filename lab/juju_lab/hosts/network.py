@@ -7,12 +7,11 @@ named after the lab's, and a veth pair between the two.
 import json
 import os
 import re
-import signal
 import subprocess
-import time
 from pathlib import Path
 
 from juju_lab.hosts.errors import HostError
+from juju_lab.hosts.process import kill_all
 from juju_lab.hosts.spec import BRIDGE_ADDRESS, PREFIX_LENGTH, address, mac
 
 BRIDGE = "br0"
@@ -130,21 +129,14 @@ def _namespaces() -> set[str]:
 
 
 def _is_namespace(path: Path) -> bool:
-    return path.is_mount()
+    return os.path.ismount(path)
 
 
 def _remove_namespace(netns: str) -> None:
     spared = _line_of(os.getpid())
-    deadline = time.monotonic() + 10
+    # Whoever is killed may just have started another one.
     while pids := _pids(netns) - spared:
-        for pid in pids:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        if time.monotonic() > deadline:
-            raise HostError(f"processes {sorted(pids)} in namespace {netns} will not end")
-        time.sleep(0.02)
+        kill_all(pids)
     _run(["ip", "netns", "delete", netns])
 
 

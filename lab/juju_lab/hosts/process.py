@@ -4,25 +4,44 @@ The process id is on disk before the host runs, so there is no moment at which a
 nobody can find it.
 """
 
+import contextlib
 import os
 import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from juju_lab.hosts.errors import HostError
 
-# Writes its own process id, then becomes the host.
-_LAUNCHER = 'echo $$ > "$0.new" && mv "$0.new" "$0" && exec "$@"'
+# Writes who it is, as the kernel tells it, then becomes the host.
+_LAUNCHER = 'cat "/proc/$$/stat" > "$0.new" && mv "$0.new" "$0" && exec "$@"'
+
+
+class _Stat(NamedTuple):
+    """What /proc/PID/stat says; `start` is in clock ticks since the machine's boot."""
+
+    pid: int
+    state: str
+    start: int
+
+    @classmethod
+    def parse(cls, line: str) -> "_Stat":
+        # The second field is the program's name in parentheses, whatever characters it has.
+        pid, _, rest = line.partition(" (")
+        fields = rest.rpartition(") ")[2].split()
+        if len(fields) < 20:
+            raise ValueError("not the line of a process")
+        return cls(int(pid), fields[0], int(fields[19]))
 
 
 class HostProcess:
     """What runs for one host: a process with a child whose process-id namespace is the host's.
 
-    The command line contains the host's `directory`, which tells it from a stranger that got its
-    process id later.
+    Its process id is kept in the host's `directory` together with its start time, which tells it
+    from a stranger that got the same process id later.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -32,11 +51,11 @@ class HostProcess:
     def pid(self) -> int | None:
         """Process id, or None while the host does not run."""
         try:
-            pid = int(self._pid_file.read_text())
-            command_line = Path(f"/proc/{pid}/cmdline").read_bytes()
+            known = _Stat.parse(self._pid_file.read_text())
+            now = _Stat.parse(Path(f"/proc/{known.pid}/stat").read_text())
         except (FileNotFoundError, ProcessLookupError, ValueError):
             return None
-        return pid if str(self._directory).encode() in command_line else None
+        return known.pid if now.start == known.start and now.state not in "ZX" else None
 
     def spawn(self, argv: list[str], *, environment: Mapping[str, str], console: Path) -> None:
         """Start the host with `argv`; what it says goes to the file `console`."""
@@ -57,30 +76,36 @@ class HostProcess:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the host's first process; nothing happens if there is none."""
         for child in _children(self.pid()):
-            _send(child, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
 
     def kill(self) -> None:
         """End all of the host's processes at once, and wait until they are gone."""
         pid = self.pid()
         if pid is None:
             return
-        gone = []
-        for victim in [*_children(pid), pid]:
+        kill_all([*_children(pid), pid])
+        self._pid_file.unlink(missing_ok=True)
+
+
+def kill_all(pids: Iterable[int], timeout: float = 10) -> None:
+    """End these processes, in this order, and wait until they are gone; else HostError."""
+    descriptors = {}
+    try:
+        for pid in pids:
             try:
-                gone.append(os.pidfd_open(victim))
+                descriptors[pid] = os.pidfd_open(pid)
+                signal.pidfd_send_signal(descriptors[pid], signal.SIGKILL)
             except ProcessLookupError:
                 continue
-            _send(victim, signal.SIGKILL)
-        try:
-            deadline = time.monotonic() + 10
-            for descriptor in gone:
-                remaining = max(0.0, deadline - time.monotonic())
-                if not select.select([descriptor], [], [], remaining)[0]:
-                    raise HostError(f"process {pid} of {self._directory.name} will not end")
-        finally:
-            for descriptor in gone:
-                os.close(descriptor)
-        self._pid_file.unlink(missing_ok=True)
+        deadline = time.monotonic() + timeout
+        for pid, descriptor in descriptors.items():
+            remaining = max(0.0, deadline - time.monotonic())
+            if not select.select([descriptor], [], [], remaining)[0]:
+                raise HostError(f"process {pid} does not end")
+    finally:
+        for descriptor in descriptors.values():
+            os.close(descriptor)
 
 
 def _children(pid: int | None) -> list[int]:
@@ -89,10 +114,3 @@ def _children(pid: int | None) -> list[int]:
     except (FileNotFoundError, ProcessLookupError):
         return []
     return [int(child) for child in listed.split()]
-
-
-def _send(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
