@@ -1,0 +1,248 @@
+"""What the functional tests do to a model, said once. Everything goes through jubilant."""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jubilant
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent
+COMMAND = REPOSITORY / "lab" / "juju-lab"
+CHARM = REPOSITORY / "build" / "ceph-iscsi"
+COMPANIONS = REPOSITORY / "lab" / "charms"
+
+GATEWAY = "ceph-iscsi"
+INITIATOR = "initiator/0"
+IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
+
+#: Prints the gateway's whole configuration, asked as rbd-target-api's own administrator.
+READ_API = """
+import base64, configparser, sys, urllib.request
+config = configparser.ConfigParser()
+config.read("/etc/ceph/iscsi-gateway.cfg")
+user, password = config["config"]["api_user"], config["config"]["api_password"]
+request = urllib.request.Request("http://127.0.0.1:5000/api/config")
+token = base64.b64encode(f"{user}:{password}".encode()).decode()
+request.add_header("Authorization", f"Basic {token}")
+sys.stdout.write(urllib.request.urlopen(request, timeout=30).read().decode())
+"""
+
+
+@dataclass(frozen=True)
+class Client:
+    """An initiator's identity and the disk it is to get."""
+
+    name: str
+    username: str
+    password: str
+    image: str
+    size: str = "1G"
+
+    def parameters(self, **changed: str) -> dict[str, str]:
+        """The parameters of create-target for this client; CHANGED ones replace or add."""
+        given = {
+            "iqn": IQN,
+            "image-name": self.image,
+            "image-size": self.size,
+            "client-initiatorname": self.name,
+            "client-username": self.username,
+            "client-password": self.password,
+        }
+        return given | {key.replace("_", "-"): value for key, value in changed.items()}
+
+
+FIRST = Client(
+    "iqn.2024-11.com.example.lab:initiator-0", "first-user", "first-password", "disk-one"
+)
+SECOND = Client(
+    "iqn.2024-11.com.example.lab:elsewhere", "second-user", "second-passwrd", "disk-two"
+)
+
+
+class Model:
+    """The model under test and the words for what is done to it."""
+
+    def __init__(self, juju: jubilant.Juju) -> None:
+        self.juju = juju
+        #: (unit, status, message) of the gateways, in the order in which they were seen
+        self.seen: list[tuple[str, str, str]] = []
+
+    # What there is
+
+    def gateways(self) -> list[str]:
+        """Names of the gateway units."""
+        return sorted(self.juju.status().apps[GATEWAY].units)
+
+    def address(self, unit: str) -> str:
+        """The address that others reach UNIT under."""
+        return self._unit(unit).public_address
+
+    def machine(self, unit: str) -> str:
+        """The machine that UNIT is on."""
+        return self._unit(unit).machine
+
+    def run_on(self, unit: str, command: str, *arguments: str) -> str:
+        """Run a command on UNIT's host as its charm would; return what it printed."""
+        return self.juju.exec(command, *arguments, unit=unit, wait=120).stdout
+
+    def api_config(self, unit: str) -> dict[str, Any]:
+        """The whole gateway configuration as UNIT's API tells it."""
+        return json.loads(self.run_on(unit, "python3", "-c", READ_API))
+
+    def bag(self, unit: str, endpoint: str, reader: str) -> dict[str, str]:
+        """UNIT's data bag as READER sees it over READER's ENDPOINT."""
+        shown = json.loads(self.juju.cli("show-unit", reader, "--format", "json"))[reader]
+        relation = next(r for r in shown["relation-info"] if r["endpoint"] == endpoint)
+        return relation["related-units"][unit]["data"]
+
+    def _unit(self, name: str) -> jubilant.statustypes.UnitStatus:
+        return self.juju.status().apps[name.partition("/")[0]].units[name]
+
+    # What is done
+
+    def deploy(self) -> None:
+        """Everything that the tests need. Ceph comes last: so the gateways are seen without it,
+        then waiting for it."""
+        self.juju.deploy(CHARM, num_units=2)
+        self.juju.deploy(COMPANIONS / "initiator")
+        self.wait(lambda status: self._said(status, "Missing relations: ceph-client"))
+        self.juju.deploy(COMPANIONS / "ceph-mon", constraints={"virt-type": "container"})
+        self.juju.integrate(f"{GATEWAY}:ceph-client", "ceph-mon:client")
+        self.settle()
+
+    def settle(self, *applications: str, timeout: float = 600) -> None:
+        """Wait until all units (of APPLICATIONS) are active and all agents idle."""
+        self.wait(
+            lambda status: (
+                jubilant.all_active(status, *applications)
+                and jubilant.all_agents_idle(status, *applications)
+            ),
+            timeout=timeout,
+        )
+
+    def wait(self, ready: Callable[[jubilant.Status], bool], timeout: float = 600) -> None:
+        """Wait until READY; note what the gateways say meanwhile; a failed hook ends it."""
+
+        def look(status: jubilant.Status) -> bool:
+            self._note(status)
+            return ready(status)
+
+        self.juju.wait(look, error=jubilant.any_error, timeout=timeout, successes=2)
+
+    def action(self, unit: str, name: str, **parameters: str) -> dict[str, Any]:
+        """Run an action, return its results; jubilant.TaskError when it fails."""
+        given = {key.replace("_", "-"): value for key, value in parameters.items()}
+        return self.juju.run(unit, name, given, wait=180).results
+
+    def create_target(self, client: Client, unit: str = "ceph-iscsi/0", **changed: str) -> Any:
+        """Run create-target for CLIENT on UNIT; CHANGED parameters replace CLIENT's."""
+        return self.juju.run(unit, "create-target", client.parameters(**changed), wait=180).results
+
+    def refusal(self, client: Client, unit: str = "ceph-iscsi/0", **changed: str) -> str:
+        """Run a create-target that must fail; return the message it fails with."""
+        try:
+            results = self.create_target(client, unit, **changed)
+        except jubilant.TaskError as error:
+            return error.task.message
+        raise AssertionError(f"create-target succeeded: {results}")
+
+    def power(self, unit: str, state: str) -> None:
+        """Cut the power of UNIT's host (STATE `off`) or give it back (`on`)."""
+        machine = self.machine(unit)
+        self.juju.cli("lab", f"power-{state}", machine, include_model=False)
+
+    # The initiator
+
+    def login(self, client: Client = FIRST, password: str | None = None) -> None:
+        """Log the initiator in over all portals."""
+        self.action(
+            INITIATOR,
+            "login",
+            portal=" ".join(self.address(unit) for unit in self.gateways()),
+            iqn=IQN,
+            username=client.username,
+            password=password or client.password,
+        )
+
+    def logout(self) -> None:
+        """Log the initiator out and have it forget the target."""
+        self.action(INITIATOR, "logout", iqn=IQN)
+
+    def device(self) -> dict[str, Any]:
+        """The initiator's one multipath device: name, wwid, size, paths (portal, priority…)."""
+        (device,) = json.loads(self.action(INITIATOR, "show")["devices"])
+        return device
+
+    def device_path(self) -> str:
+        """Where the initiator's disk is."""
+        return f"/dev/mapper/{self.device()['name']}"
+
+    def active_gateway(self) -> str:
+        """The gateway over whose portal the initiator's I/O goes."""
+        (path,) = [path for path in self.device()["paths"] if path["group"] == "active"]
+        address = path["portal"].rpartition(":")[0]
+        return next(unit for unit in self.gateways() if self.address(unit) == address)
+
+    def wait_paths(self, count: int, timeout: float = 120) -> None:
+        """Wait until the initiator's disk has COUNT working paths, one of them in use."""
+        self._wait_device(
+            lambda paths: (
+                [path["state"] for path in paths] == ["active ready"] * count
+                and "active" in {path["group"] for path in paths}
+            ),
+            timeout,
+        )
+
+    def wait_moved(self, unit: str, timeout: float = 120) -> None:
+        """Wait until the initiator's I/O goes over another gateway than UNIT."""
+        portal = f"{self.address(unit)}:3260"
+        self._wait_device(
+            lambda paths: any(
+                path["group"] == "active" and path["portal"] != portal for path in paths
+            ),
+            timeout,
+        )
+
+    def _wait_device(self, ready: Callable[[list[dict[str, Any]]], bool], timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while not ready(paths := self.device()["paths"]):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not so after {timeout} s: {paths}")
+            time.sleep(2)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[dict[str, Any]]:
+        """Have the verifying writer at work meanwhile; its summary is there at the end."""
+        device = self.device_path()
+        writer, notes = "/root/writer.py", "/root/writer"
+        self.juju.scp(HERE / "writer.py", f"{INITIATOR}:/tmp/writer.py")
+        self.run_on(INITIATOR, "install", "-m", "0700", "/tmp/writer.py", writer)  # noqa: S108
+        unit = ("systemd-run", "--quiet", "--unit=writer", "--collect")
+        self.run_on(INITIATOR, *unit, writer, "run", device, notes)
+        summary: dict[str, Any] = {}
+        time.sleep(1)
+        try:
+            yield summary
+            time.sleep(1)
+        finally:
+            self.run_on(INITIATOR, "systemctl", "stop", "writer")
+        summary |= json.loads(self.run_on(INITIATOR, "cat", f"{notes}/summary.json"))
+        summary |= json.loads(self.run_on(INITIATOR, writer, "verify", device, notes))
+
+    # What was seen
+
+    def _note(self, status: jubilant.Status) -> None:
+        application = status.apps.get(GATEWAY)
+        for name, unit in (application.units if application else {}).items():
+            said = (name, unit.workload_status.current, unit.workload_status.message)
+            if said not in self.seen:
+                self.seen.append(said)
+
+    def _said(self, status: jubilant.Status, message: str) -> bool:
+        units = status.apps[GATEWAY].units.values()
+        return all(unit.workload_status.message == message for unit in units)
