@@ -1,0 +1,144 @@
+"""Peers of ceph-iscsi-peer: the gateways of one application among themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from charmhelpers.core import hookenv
+from charms.reactive import Endpoint, clear_flag, get_flags, toggle_flag
+from charms.reactive.endpoints import Relation
+
+
+class CephISCSIGatewayPeers(Endpoint):
+    """The gateways of this application, this unit among them.
+
+    All flags are set and cleared here, at the start of hooks and where a value is set.
+
+    ``{endpoint}.connected``  the relation's data can be used: from relation-created on, which a
+                              single unit gets too
+    ``{endpoint}.available``  the leader has published the API's password
+
+    What a unit sets is seen at once by what it reads in the same hook, and by the others
+    when the hook has succeeded.
+    """
+
+    def __init__(self, endpoint_name: str, relation_ids: Sequence[str] | None = None) -> None:
+        super().__init__(endpoint_name, relation_ids)
+        self._own_relation: Relation | None = None
+
+    # Of the application, written by the leader
+
+    @property
+    def admin_password(self) -> str | None:
+        """Password of the gateways' API user (a secret), None until the leader has set it."""
+        return self._application().get("admin_password") or None
+
+    def set_admin_password(self, password: str) -> None:
+        """Publish the API's password to the peers.
+
+        :raises RuntimeError: this unit is not the leader
+        """
+        self._set_application("admin_password", password)
+        toggle_flag(self.expand_name("{endpoint_name}.available"), True)
+
+    @property
+    def allowed_ips(self) -> list[str]:
+        """Addresses beyond the gateways' own that the API trusts, sorted."""
+        return json.loads(self._application().get("allowed_ips") or "[]")
+
+    def set_allowed_ips(self, ips: Iterable[str], append: bool = True) -> None:
+        """Publish addresses that the API trusts: further ones, or instead of the present ones.
+
+        :raises RuntimeError: this unit is not the leader
+        """
+        addresses = set(ips) | set(self.allowed_ips if append else ())
+        self._set_application("allowed_ips", json.dumps(sorted(addresses)))
+
+    # Of this unit
+
+    def announce_ready(self, fqdn: str) -> None:
+        """Tell the peers that this unit serves as a gateway under this name."""
+        self._set_unit("gateway_ready", "True")
+        self._set_unit("gateway_fqdn", fqdn)
+
+    def withdraw_ready(self) -> None:
+        """Tell the peers that this unit does not serve as a gateway."""
+        self._set_unit("gateway_ready", "")
+        self._set_unit("gateway_fqdn", "")
+
+    # Of all units
+
+    @property
+    def ready_peer_details(self) -> dict[str, dict[str, str]]:
+        """Gateways that serve, this unit included: ``{unit: {"fqdn": name, "ip": address}}``."""
+        return {
+            unit: {"fqdn": data["gateway_fqdn"], "ip": data["ingress-address"]}
+            for unit, data in sorted(self._units().items())
+            if data.get("gateway_ready") == "True"
+            and data.get("gateway_fqdn")
+            and data.get("ingress-address")
+        }
+
+    @property
+    def peer_addresses(self) -> list[str]:
+        """Addresses of all units in this relation's network, this unit's included, sorted."""
+        addresses = (data.get("ingress-address") for data in self._units().values())
+        return sorted({address for address in addresses if address})
+
+    @property
+    def unit_count(self) -> int:
+        """Number of units of the application that this unit knows, itself included."""
+        return 1 + len(self.all_joined_units)
+
+    # Flags
+
+    def manage_flags(self) -> None:
+        """Bring the flags in line with the data bags; called by the framework at a hook's start."""
+        if hookenv.hook_name() in ("install", "update-status"):
+            return  # in install the relation is listed, but its data can't be read
+        connected = self._relation() is not None
+        toggle_flag(self.expand_name("{endpoint_name}.connected"), connected)
+        toggle_flag(
+            self.expand_name("{endpoint_name}.available"),
+            connected and bool(self.admin_password),
+        )
+        for flag in get_flags():
+            if flag.startswith(self.expand_name("changed")):
+                clear_flag(flag)  # set by the framework, which leaves clearing to the interface
+
+    # Data bags
+
+    def _relation(self) -> Relation | None:
+        """The one relation; the framework drops it from its list when the last peer departs."""
+        if self.relations:
+            return self.relations[0]
+        if self._own_relation is None:
+            for relation_id in hookenv.relation_ids(self.endpoint_name):
+                self._own_relation = Relation(relation_id)
+                hookenv.atexit(self._own_relation._flush_data)
+        return self._own_relation
+
+    def _application(self) -> dict[str, str]:
+        relation = self._relation()
+        return relation.to_publish_app_raw if relation else {}
+
+    def _set_application(self, key: str, value: str) -> None:
+        if not hookenv.is_leader():
+            raise RuntimeError(f"only the leader may set {key} of its application")
+        data = self._application()
+        if data.get(key) != value:
+            data[key] = value
+
+    def _set_unit(self, key: str, value: str) -> None:
+        relation = self._relation()
+        if relation and (relation.to_publish_raw.get(key) or "") != value:
+            relation.to_publish_raw[key] = value
+
+    def _units(self) -> dict[str, dict[str, str]]:
+        """Raw data bags by unit name, this unit's as it will be after the hook."""
+        relation = self._relation()
+        if relation is None:
+            return {}
+        units = {unit.unit_name: unit.received_raw for unit in self.all_joined_units}
+        return {**units, hookenv.local_unit(): relation.to_publish_raw}

@@ -1,0 +1,1 @@
+"""Base classes of charms that install, configure and run packaged services."""
