@@ -1,0 +1,96 @@
+"""Read the gateway: the REST API of rbd-target-api, on this unit or on a peer."""
+
+from configparser import ConfigParser
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ceph_iscsi.errors import GatewayError
+
+GATEWAY_CFG = Path("/etc/ceph/iscsi-gateway.cfg")
+# Seconds to connect and to answer; the API reads its state from the cluster on each request.
+TIMEOUTS = (5, 30)
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API of one gateway.
+
+    Every method raises a GatewayError that says which gateway, and why it gave no (good) answer.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    secure: bool = False
+
+    @classmethod
+    def of(cls, host: str = "localhost", cfg: Path = GATEWAY_CFG) -> "Api":
+        """The API of a gateway, reached as this unit's own configuration file says."""
+        parser = ConfigParser(interpolation=None)
+        if not parser.read(cfg):
+            raise GatewayError("the gateway is not configured yet")
+        config = parser["config"]
+        return cls(
+            host=host,
+            port=config.getint("api_port"),
+            user=config["api_user"],
+            password=config["api_password"],
+            secure=config.getboolean("api_secure"),
+        )
+
+    def config(self, *, decrypted: bool = False) -> dict[str, Any]:
+        """The whole state of the gateways: targets, disks, gateways, clients.
+
+        :param decrypted: with CHAP passwords in clear; such a state must never be logged or shown
+        """
+        params = {"decrypt_passwords": "true"} if decrypted else None
+        return self._get("config", params)
+
+    def hostname(self) -> str:
+        """The name under which this gateway knows itself."""
+        return self._get("sysinfo/hostname")["data"]
+
+    def settings_hash(self) -> str:
+        """A hash of the settings that must be the same on all gateways."""
+        return self._get("sysinfo/checkconf")["data"]
+
+    def ping(self) -> None:
+        """Raise unless the gateway is up and, if it has targets, listens for initiators."""
+        self._get("_ping")
+
+    def _get(self, path: str, params: dict[str, str] | None = None) -> dict[str, Any]:
+        # Imported here: it costs more than all else that update-status does.
+        import requests
+
+        url = f"{'https' if self.secure else 'http'}://{self.host}:{self.port}/api/{path}"
+        session = requests.Session()
+        session.trust_env = False  # a model's proxy settings are not for the gateways
+        try:
+            answer = session.get(
+                url, params=params, auth=(self.user, self.password), timeout=TIMEOUTS
+            )
+        except requests.RequestException as error:
+            raise GatewayError(f"the API at {url} does not answer: {_reason(error)}") from error
+        if answer.status_code == 503 and path == "_ping":
+            raise GatewayError(f"the API at {url} answers, but no portal listens for initiators")
+        try:
+            content = answer.json()
+        except ValueError:
+            content = {}
+        if answer.status_code != 200:
+            said = content.get("message") or answer.reason
+            raise GatewayError(f"the API at {url} refused: {said} ({answer.status_code})")
+        return content
+
+
+def _reason(error: BaseException) -> str:
+    """The operating system's words for a failed connection, dug out of its wrappings."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror
+        inner = next((arg for arg in seen.args if isinstance(arg, BaseException)), None)
+        seen = getattr(seen, "reason", None) or inner or seen.__cause__ or seen.__context__
+    return type(error).__name__

@@ -1,0 +1,153 @@
+"""Change the gateway: one gwcli process per operation, commands on its standard input.
+
+Why not ``gwcli COMMAND``: it then exits 0 whatever the API said, takes seconds for each command,
+and shows CHAP secrets to every local user. To commands that it reads, it prints an answer each.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ceph_iscsi.errors import GatewayError
+from ceph_iscsi.process import ENVIRONMENT
+
+# gwcli writes its history and a DEBUG log with CHAP secrets into HOME: a private one, in memory.
+HOMES = Path("/run/ceph-iscsi-charm")
+# Creating a LUN waits up to 30 s on each gateway; this is for all commands of one operation.
+TIME_LIMIT = 300
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_RED = "\x1b[31"
+_PROMPT = re.compile(r"^(?:/\S*> )+")
+# A command that gwcli doesn't know: its complaint marks the end of the answer before it, which
+# the prompt cannot, since gwcli's own threads print whenever they like.
+_MARK = "end-of-answer"
+_MARK_ANSWER = f"Command not found {_MARK}"
+_NOISE = re.compile(
+    r"^(All gateways accessible|\d+ gateways? (is|are) inaccessible - updates will be disabled"
+    r"|OS version/package checks have been bypassed|Adding gateway, .*|Deleting gateway, .*"
+    r"|Warning: .* mapped to \d+ other client\(s\)|ok)$"
+)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A line for gwcli, and what it does in a user's words."""
+
+    text: str
+    purpose: str
+    says_ok: bool = True
+
+
+class Refused(GatewayError):
+    """gwcli did not carry a command out; the message holds what it said."""
+
+
+def run(commands: Sequence[Command], secrets: Collection[str] = ()) -> None:
+    """Run commands in one gwcli process; stop at the first that is refused.
+
+    :param secrets: values that must not turn up in an exception, should gwcli echo them
+    :raises Refused: with the purpose of the command and gwcli's answer
+    :raises GatewayError: gwcli did not start, or not end in time
+    """
+    shutil.rmtree(HOMES, ignore_errors=True)
+    HOMES.mkdir(mode=0o700, parents=True)
+    with tempfile.TemporaryDirectory(dir=HOMES) as home, _Session(home) as session:
+        opening = session.read_answer()
+        if not session.alive:
+            raise GatewayError(f"gwcli did not start: {_tidy(opening) or 'no message'}")
+        for command in commands:
+            answer = session.ask(command.text)
+            problem = refusal(answer, command.says_ok)
+            if not session.alive:
+                problem = _tidy(answer) or "gwcli ended without a word"
+            if problem:
+                for secret in secrets:
+                    problem = problem.replace(secret, "***")
+                raise Refused(f"{command.purpose}: {problem}")
+
+
+def refusal(answer: str, says_ok: bool = True) -> str | None:
+    """What gwcli complains of in an answer, or None if the command was carried out.
+
+    :param answer: all that gwcli printed for one command, with colours and prompts
+    :param says_ok: whether this command says ``ok`` when done; errors of those that don't are red
+    """
+    lines = [_PROMPT.sub("", _ANSI.sub("", line)).strip() for line in answer.splitlines()]
+    done = "ok" in lines if says_ok else _RED not in answer and "Command not found" not in answer
+    if done:
+        return None
+    return _tidy(answer) or "gwcli gave no answer"
+
+
+def _tidy(answer: str) -> str:
+    """The words of an answer on one line: no colours, prompts or routine messages."""
+    lines = (_PROMPT.sub("", _ANSI.sub("", line)).strip() for line in answer.splitlines())
+    return " ".join(line for line in lines if line and not _NOISE.match(line))
+
+
+class _Session:
+    """A running gwcli: commands go in, answers come out, nothing stays behind."""
+
+    def __init__(self, home: str):
+        self._process = subprocess.Popen(
+            ["gwcli"],
+            env={**ENVIRONMENT, "HOME": home, "PYTHONUNBUFFERED": "1"},
+            cwd=home,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self._read = b""
+        self.alive = True
+        self._late = threading.Event()
+        self._timer = threading.Timer(TIME_LIMIT, self._give_up)
+
+    def __enter__(self) -> "_Session":
+        self._timer.start()
+        self._write(_MARK)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._write("exit")
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+        self._timer.cancel()
+
+    def ask(self, text: str) -> str:
+        """Give one command, return its answer."""
+        self._write(f"{text}\n{_MARK}")
+        return self.read_answer()
+
+    def read_answer(self) -> str:
+        """All output up to the next mark; what there was if gwcli ended instead."""
+        mark = _MARK_ANSWER.encode()
+        while mark not in self._read:
+            chunk = os.read(self._process.stdout.fileno(), 65536)
+            if not chunk:
+                if self._late.is_set():
+                    raise GatewayError(f"gwcli did not finish within {TIME_LIMIT} s")
+                self.alive = False
+                answer, self._read = self._read, b""
+                return answer.decode(errors="replace")
+            self._read += chunk
+        answer, _, self._read = self._read.partition(mark)
+        return answer.decode(errors="replace")
+
+    def _write(self, line: str) -> None:
+        try:
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended; the next read finds out and says what it printed last
+
+    def _give_up(self) -> None:
+        self._late.set()
+        self._process.kill()

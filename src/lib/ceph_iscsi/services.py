@@ -1,0 +1,149 @@
+"""The gateway's daemons under systemd, and when they have to be restarted.
+
+A restart of rbd-target-api tears down all paths of this gateway, and its unit file allows three
+starts in half an hour. So daemons restart only for a reason, which is kept in a mark on disk from
+before a file is written until they have started after it: a hook that is killed in between is
+made good by the next one. The mark lies in /run because a reboot starts them anew as well.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ceph_iscsi import process
+from ceph_iscsi.errors import GatewayError
+
+TCMU_RUNNER = "tcmu-runner"
+# What the charm starts, stops and pauses, in the order of starting.
+MANAGED = ("rbd-target-api", "rbd-target-gw")
+# rbd-target-api answers 8 s after its start with few disks; it defines all its LUNs first.
+API_TIME_LIMIT = 120
+# Its unit file gives it 600 s to take its LUNs down.
+STOP_TIME_LIMIT = 660
+
+
+RESTART_MARK = Path("/run/ceph-iscsi-charm.restart")
+
+
+@dataclass(frozen=True)
+class State:
+    """A service: whether it runs, has failed for good, and starts with the machine."""
+
+    active: bool
+    failed: bool
+    enabled: bool
+
+
+def states(*names: str) -> dict[str, State]:
+    """What systemd says of services, by name; one call for all, for unknown ones as well."""
+    fields = ("ActiveState", "UnitFileState")
+    answer = process.run(["systemctl", "show", f"--property={','.join(fields)}", *names])
+    blocks = (
+        dict(line.split("=", 1) for line in block.splitlines())
+        for block in answer.strip().split("\n\n")
+    )
+    return {
+        name: State(
+            active=block["ActiveState"] == "active",
+            failed=block["ActiveState"] == "failed",
+            enabled=block.get("UnitFileState") == "enabled",
+        )
+        for name, block in zip(names, blocks, strict=True)
+    }
+
+
+def stopped(*names: str) -> list[str]:
+    """Names of the services that don't run, sorted."""
+    return sorted(name for name, state in states(*names).items() if not state.active)
+
+
+def keep_down() -> None:
+    """Mask the managed services, which their packages would start without a configuration."""
+    _systemctl("mask", *MANAGED)
+
+
+def restart_needed() -> bool:
+    """Whether a file has changed since the daemons last started."""
+    return RESTART_MARK.exists()
+
+
+def mark_restart() -> None:
+    """Note that a file of the daemons is about to change."""
+    RESTART_MARK.touch(mode=0o600)
+
+
+def unmark_restart() -> None:
+    """Note that the daemons run on the files as they are."""
+    RESTART_MARK.unlink(missing_ok=True)
+
+
+def run_all(check_ready: Callable[[], None]) -> bool:
+    """Have all daemons enabled and running on the files as they are; nothing if it is so already.
+
+    :param check_ready: raises a GatewayError while the gateway is not ready
+    :returns: whether anything was started
+    :raises GatewayError: a daemon does not start, or the gateway does not become ready
+    """
+    now = states(TCMU_RUNNER, *MANAGED)
+    if not all(now[name].enabled for name in MANAGED):
+        _systemctl("unmask", *MANAGED)
+        _systemctl("enable", *MANAGED)
+    if not now[TCMU_RUNNER].active:
+        _start(TCMU_RUNNER)
+    names = [name for name in MANAGED if restart_needed() or not now[name].active]
+    if not names:
+        return False
+    _start(*names)
+    unmark_restart()
+    wait_until(check_ready, API_TIME_LIMIT, give_up=_failed)
+    return True
+
+
+def stop_all() -> None:
+    """Stop, disable and mask the managed services.
+
+    :raises GatewayError: a service does not stop
+    """
+    _systemctl("stop", *reversed(MANAGED))
+    _systemctl("disable", *MANAGED)
+    _systemctl("mask", *MANAGED)
+    running = set(MANAGED).difference(stopped(*MANAGED))
+    if running:
+        raise GatewayError(f"services that did not stop: {', '.join(sorted(running))}")
+
+
+def wait_until(
+    check: Callable[[], None],
+    limit: float,
+    give_up: Callable[[], bool] = lambda: False,
+    pause: float = 0.5,
+) -> None:
+    """Call ``check`` until it no longer raises a GatewayError; at the end, raise its last one.
+
+    :param limit: seconds
+    :param give_up: whether waiting has become pointless
+    :param pause: seconds between two calls
+    """
+    end = time.monotonic() + limit
+    while True:
+        try:
+            return check()
+        except GatewayError:
+            if time.monotonic() > end or give_up():
+                raise
+        time.sleep(pause)
+
+
+def _failed() -> bool:
+    return any(state.failed for state in states(*MANAGED).values())
+
+
+def _start(*names: str) -> None:
+    # Clears the count of recent starts too, which would refuse the fourth within 30 minutes.
+    _systemctl("reset-failed", *names)
+    _systemctl("restart", *names)
+
+
+def _systemctl(verb: str, *names: str) -> None:
+    process.run(["systemctl", "--quiet", verb, *names], timeout=STOP_TIME_LIMIT)

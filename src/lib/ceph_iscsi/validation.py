@@ -1,0 +1,111 @@
+"""What a user may ask for: checks of single action parameters, before anything is touched.
+
+Each function returns the value in its normal form or raises a GatewayError that names the
+parameter, the value (unless it is a secret) and what is allowed.
+"""
+
+import re
+from collections.abc import Collection
+
+from ceph_iscsi.errors import GatewayError
+
+# RFC 3720, 3.2.6.3.1. No underscore: rtslib, which defines the target, refuses it.
+_IQN = re.compile(r"iqn\.[0-9]{4}-(0[1-9]|1[0-2])\.[a-z0-9-]+(\.[a-z0-9-]+)+(:[a-z0-9.:-]+)?")
+_IQN_RULE = "iqn.YYYY-MM.REVERSED.DOMAIN[:NAME] of letters, digits, '.', ':' and '-', up to 223"
+_SIZE = re.compile(r"[1-9][0-9]{0,9}[MGT]")
+_SIZE_RULE = "a whole number followed by M, G or T, such as 10G"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_NAME_RULE = "letters, digits, '.', '_' and '-', first a letter or digit, up to 96"
+_IN_USERNAME = "[A-Za-z0-9.@_:-]"
+_IN_CREDENTIAL = "[A-Za-z0-9@_/-]"
+
+UNITS = {"M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def _refuse(parameter: str, value: str, rule: str) -> GatewayError:
+    return GatewayError(f"{parameter}: {value!r} is not valid; allowed: {rule}")
+
+
+def iqn(parameter: str, value: str) -> str:
+    """An iSCSI qualified name, in lower case as the gateway stores it."""
+    name = value.lower()
+    if len(name) > 223 or not _IQN.fullmatch(name):
+        raise _refuse(parameter, value, _IQN_RULE)
+    return name
+
+
+def size(parameter: str, value: str) -> str:
+    """The size of a disk as ``<number><M|G|T>``, powers of 1024."""
+    if not _SIZE.fullmatch(value.upper()):
+        raise _refuse(parameter, value, _SIZE_RULE)
+    return value.upper()
+
+
+def size_in_bytes(value: str) -> int:
+    """Bytes of a size in its normal form."""
+    return int(value[:-1]) * UNITS[value[-1]]
+
+
+def name(parameter: str, value: str) -> str:
+    """The name of an image or a pool."""
+    if not _NAME.fullmatch(value):
+        raise _refuse(parameter, value, _NAME_RULE)
+    return value
+
+
+def credentials(username: str, password: str) -> None:
+    """CHAP user name and password, by the rules of the gateway and of the initiators."""
+    problem = None
+    if not re.fullmatch(f"{_IN_USERNAME}*", username):
+        problem = f"username can only contain: {_IN_USERNAME}"
+    elif not 8 <= len(username) <= 64:
+        problem = "username must be between 8 and 64 characters long"
+    elif not re.fullmatch(f"{_IN_CREDENTIAL}*", password):
+        problem = f"password can only contain: {_IN_CREDENTIAL}"
+    elif not 12 <= len(password) <= 16:
+        problem = "password must be between 12 and 16 characters long"
+    if problem:
+        raise GatewayError(f"invalid username or password: {problem}")
+
+
+def _sorted(units: Collection[str]) -> list[str]:
+    return sorted(
+        units, key=lambda unit: (unit.partition("/")[0], int(unit.partition("/")[2] or 0))
+    )
+
+
+def gateway_units(
+    value: str | None, *, local: str, ready: Collection[str], known: Collection[str]
+) -> list[str]:
+    """Units that shall serve a target, the local one first (the API wants it so).
+
+    :param value: unit names with blanks between them; None or empty for all that are ready
+    :param local: the unit that runs the action
+    :param ready: units whose gateway has announced itself
+    :param known: all units of the application
+    """
+    wanted = set((value or " ".join(ready)).split())
+    listed = ", ".join(_sorted(ready)) or "none"
+    if local not in ready:
+        raise GatewayError(
+            f"the gateway on {local}, which the action runs on, is not ready; "
+            f"ready gateways: {listed}"
+        )
+    if unknown := _sorted(wanted - set(known)):
+        raise GatewayError(
+            f"gateway-units: {', '.join(unknown)} not in this application; "
+            f"allowed: {', '.join(_sorted(known))}"
+        )
+    if unready := _sorted(wanted - set(ready)):
+        raise GatewayError(
+            f"gateway-units: {', '.join(unready)} not ready; ready gateways: {listed}"
+        )
+    if local not in wanted:
+        raise GatewayError(
+            f"gateway-units: {local} must be among them, since the action runs on it"
+        )
+    if len(wanted) < 2:
+        raise GatewayError(
+            f"gateway-units: a target needs 2 gateways or more; ready gateways: {listed}"
+        )
+    return [local, *_sorted(wanted - {local})]

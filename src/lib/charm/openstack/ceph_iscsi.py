@@ -1,0 +1,267 @@
+"""The charm class: what a gateway unit consists of, and how the model's data become its files."""
+
+import functools
+import os
+import secrets
+import socket
+import string
+from typing import Any
+
+import charms.reactive as reactive
+import charms_openstack.plugins
+from ceph_iscsi import ceph_requests, options, services
+from ceph_iscsi.api import GATEWAY_CFG, Api
+from ceph_iscsi.ceph import CEPH_CONF
+from ceph_iscsi.errors import GatewayError
+from charmhelpers.core import hookenv, host
+
+PAUSED = "charm.paused"
+API_USER = "admin"
+API_PORT = 5000
+UNIT_COUNTS = range(2, 5)
+
+Status = tuple[str | None, str | None]
+FINE: Status = (None, None)
+
+
+class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
+    """An iSCSI gateway in front of a Ceph cluster, one of two to four."""
+
+    name = "ceph-iscsi"
+    release = "yoga"
+    packages = ("ceph-iscsi", "tcmu-runner", "ceph-common")
+    services = services.MANAGED
+    required_relations = ("ceph-client",)
+    status_checks = (
+        "custom_assess_status_check",
+        "check_series_upgrade",
+        "check_if_paused",
+        "check_interfaces",
+        "check_services_running",
+        "custom_assess_status_last_check",
+    )
+
+    # Installing
+
+    def install(self) -> bool:
+        """Install the packages, with the daemons kept down until they have a configuration.
+
+        :returns: whether it was done; in a container, where there is no LIO, it is not
+        """
+        if host.is_container():
+            hookenv.log("a container has no LIO: nothing is installed", hookenv.WARNING)
+            return False
+        if not reactive.is_flag_set("charm.installed"):
+            services.keep_down()
+        super().install()
+        return True
+
+    # Ceph
+
+    def request_pools(self, ceph: Any) -> None:
+        """Ask the cluster for pools and capabilities as the options say; nothing if they can't be.
+
+        :param ceph: endpoint of ceph-client
+        """
+        if self.invalid_option:
+            return
+        for method, arguments in ceph_requests.calls(self.config, self.application_name):
+            getattr(ceph, method)(**arguments)
+
+    @functools.cached_property
+    def invalid_option(self) -> str | None:
+        """What is wrong with the first option that has a value that is not allowed."""
+        try:
+            options.check(self.config)
+        except options.InvalidOption as error:
+            return str(error)
+        return None
+
+    def target_pools(
+        self, rbd_pool: str | None, ec_metadata_pool: str | None
+    ) -> tuple[str, str | None]:
+        """Pools of a new target; see ``ceph_iscsi.options.target_pools``."""
+        return options.target_pools(self.config, self.application_name, rbd_pool, ec_metadata_pool)
+
+    # Peers
+
+    def share_password(self, cluster: Any) -> None:
+        """On the leader, make the password of the gateways' API, once for the application.
+
+        :param cluster: endpoint of the peers
+        """
+        if hookenv.is_leader() and not cluster.admin_password:
+            alphabet = string.ascii_letters + string.digits
+            cluster.set_admin_password("".join(secrets.choice(alphabet) for _ in range(32)))
+
+    # The gateway
+
+    def configure(self, ceph: Any, cluster: Any, admin_access: Any | None) -> bool:
+        """Write the files, run the daemons on them, tell the peers whether this gateway serves.
+
+        :param ceph: endpoint of ceph-client, with key and pools
+        :param cluster: endpoint of the peers, with the password
+        :param admin_access: endpoint of the API's clients, None if there are none
+        :returns: whether it was done; not with an invalid option, nor on a unit that is leaving
+        """
+        if self.invalid_option or self.is_leaving:
+            return False
+        self.write_files(self.context(ceph, cluster, admin_access))
+        if not reactive.is_flag_set(PAUSED):
+            try:
+                services.run_all(check_ready=self.check_ready)
+            except GatewayError as error:
+                hookenv.log(f"the gateway is not ready: {error}", hookenv.ERROR)
+        self.announce(cluster)
+        return True
+
+    def context(self, ceph: Any, cluster: Any, admin_access: Any | None) -> dict[str, Any]:
+        """What the templates are rendered with; parameters as for configure.
+
+        Nothing of this unit alone is in it: the daemons compare the gateways' files.
+        """
+        monitors = ceph.mon_hosts()
+        gateways = {*cluster.allowed_ips, *cluster.peer_addresses}
+        clients = set(admin_access.client_addresses if admin_access else ())
+        return {
+            "client": self.application_name,
+            "key": ceph.key,
+            "auth": ceph.auth,
+            "monitors": options.monitors(self.config, monitors) or sorted(monitors),
+            "loglevel": self.config["loglevel"],
+            "logger_level": options.logger_level(self.config),
+            "use_syslog": self.config["use-syslog"],
+            "metadata_pool": self.config["gateway-metadata-pool"],
+            "api_secure": False,
+            "api_user": API_USER,
+            "api_password": cluster.admin_password,
+            "api_port": API_PORT,
+            "trusted_ips": [*sorted(gateways), *sorted(clients - gateways)],
+        }
+
+    def write_files(self, context: dict[str, Any]) -> None:
+        """Write the files that differ from what the context says; the daemons need a restart then.
+
+        :raises jinja2.TemplateError: a template is missing or wrong
+        """
+        from charmhelpers.core import templating
+
+        keyring = CEPH_CONF.with_name(f"ceph.client.{context['client']}.keyring")
+        host.mkdir(str(CEPH_CONF.parent), perms=0o750)
+        for path, template, mode in (
+            (CEPH_CONF, "ceph.conf", 0o644),
+            (keyring, "keyring", 0o600),
+            (GATEWAY_CFG, "iscsi-gateway.cfg", 0o600),
+        ):
+            content = templating.render(template, None, context) + "\n"
+            if not path.is_file() or path.read_text() != content:
+                services.mark_restart()
+            host.write_file(str(path), content.encode(), perms=mode)
+
+    def check_ready(self) -> None:
+        """Raise a GatewayError unless this unit's own API answers, under the name peers know."""
+        name = Api.of().hostname()
+        if name != socket.getfqdn():
+            raise GatewayError(f"the API calls this host {name}, not {socket.getfqdn()}")
+
+    def announce(self, cluster: Any) -> None:
+        """Tell the peers that this unit serves as a gateway, or that it doesn't.
+
+        :param cluster: endpoint of the peers
+        """
+        try:
+            if reactive.is_flag_set(PAUSED):
+                raise GatewayError("the unit is paused")
+            self.check_ready()
+        except GatewayError as error:
+            hookenv.log(f"not announced as a gateway: {error}")
+            cluster.withdraw_ready()
+        else:
+            cluster.announce_ready(socket.getfqdn())
+
+    def publish_access(self, admin_access: Any, cluster: Any) -> None:
+        """Tell the API's clients where it is and how to log in.
+
+        :param admin_access: endpoint of the clients
+        :param cluster: endpoint of the peers, with the password
+        """
+        admin_access.publish_gateway(
+            socket.getfqdn(), API_USER, cluster.admin_password, "http", API_PORT
+        )
+
+    # Pausing and leaving
+
+    def pause(self) -> None:
+        """Stop serving, over reboots as well, until resumed.
+
+        :raises GatewayError: a service does not stop; the unit counts as paused all the same
+        """
+        reactive.set_flag(PAUSED)
+        if cluster := reactive.endpoint_from_flag("cluster.connected"):
+            cluster.withdraw_ready()
+        services.stop_all()
+
+    def resume(self) -> None:
+        """Serve again.
+
+        :raises GatewayError: a service does not start, or the API does not answer
+        """
+        reactive.clear_flag(PAUSED)
+        if not reactive.is_flag_set("config.rendered"):
+            return
+        services.run_all(check_ready=self.check_ready)
+        if cluster := reactive.endpoint_from_flag("cluster.connected"):
+            self.announce(cluster)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether this unit is being removed; its view of the peers shrinks then."""
+        unit_gone = os.environ.get("JUJU_DEPARTING_UNIT") == hookenv.local_unit()
+        return unit_gone or hookenv.hook_name() in ("stop", "remove")
+
+    def retire(self) -> None:
+        """Stop the daemons of a unit that is being removed, so that no host is left serving."""
+        try:
+            services.stop_all()
+        except GatewayError as error:
+            hookenv.log(f"on leaving: {error}", hookenv.ERROR)
+
+    # Status
+
+    def custom_assess_status_check(self) -> Status:
+        """What no operator can have meant comes first."""
+        if self.invalid_option:
+            return "blocked", f"Invalid configuration: {self.invalid_option}"
+        if host.is_container():
+            return "blocked", "Charm cannot be deployed into a container"
+        cluster = reactive.endpoint_from_name("cluster")
+        count = cluster.unit_count if cluster else 1
+        if count not in UNIT_COUNTS:
+            return "blocked", f"{count} is an invalid unit count"
+        return FINE
+
+    def check_interfaces(self) -> Status:
+        """Check that Ceph is related, has answered, and has done what was asked for."""
+        status = super().check_interfaces()
+        if status != FINE or reactive.is_flag_set("ceph-client.pools.available"):
+            return status
+        ceph = reactive.endpoint_from_name("ceph-client")
+        if ceph.broker_error:
+            return "blocked", f"Ceph refused the request: {ceph.broker_error}"
+        if not reactive.is_flag_set("config.rendered"):
+            return "waiting", "Incomplete relations: ceph-client"
+        return FINE
+
+    def check_services_running(self) -> Status:
+        """Check the daemons, once they have something to run on."""
+        if reactive.is_flag_set("config.rendered"):
+            down = services.stopped(services.TCMU_RUNNER, *services.MANAGED)
+            if down:
+                return "blocked", f"Services not running that should be: {', '.join(down)}"
+        return FINE
+
+    def custom_assess_status_last_check(self) -> Status:
+        """Check that there is a configuration, once nothing is in its way."""
+        if not reactive.is_flag_set("config.rendered"):
+            return "waiting", "Charm configuration in progress"
+        return FINE

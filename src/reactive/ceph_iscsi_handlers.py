@@ -1,0 +1,91 @@
+"""The life of the charm: which flags lead to what.
+
+Flags of this module, and of the layers and interfaces that it listens to:
+
+``charm.installed``              set here when the packages are there; stays
+``config.rendered``              set here when files are written and daemons were started on them;
+                                 cleared here when the cluster's data are gone
+``ceph-client.connected``        a relation to Ceph is there
+``ceph-client.available``        it has key and monitors
+``ceph-client.pools.available``  the cluster carried out what was asked for
+``cluster.connected``            the peer relation can be used
+``cluster.available``            the API's password is known
+``admin-access.connected``       the API has clients in the model
+``charm.paused``                 set and cleared by the actions, in the charm class
+
+Everything is computed anew in each hook, so handlers stay in force as long as their flags do.
+"""
+
+import charms.reactive as reactive
+import charms_openstack.bus
+import charms_openstack.charm as charm
+
+charms_openstack.bus.discover()
+charm.use_defaults("update-status", "upgrade-charm")
+
+
+@reactive.when_not("charm.installed", "is-update-status-hook")
+def install():
+    with charm.provide_charm_instance() as gateway:
+        if gateway.install():
+            reactive.set_flag("charm.installed")
+
+
+@reactive.when("charm.installed", "ceph-client.connected")
+@reactive.when_not("is-update-status-hook")
+def request_pools():
+    with charm.provide_charm_instance() as gateway:
+        gateway.request_pools(reactive.endpoint_from_name("ceph-client"))
+
+
+@reactive.when("charm.installed", "cluster.connected")
+@reactive.when_not("cluster.available", "is-update-status-hook")
+def share_password():
+    with charm.provide_charm_instance() as gateway:
+        gateway.share_password(reactive.endpoint_from_name("cluster"))
+
+
+@reactive.when(
+    "charm.installed",
+    "ceph-client.available",
+    "ceph-client.pools.available",
+    "cluster.available",
+)
+@reactive.when_not("is-update-status-hook")
+def configure():
+    with charm.provide_charm_instance() as gateway:
+        if gateway.configure(
+            reactive.endpoint_from_name("ceph-client"),
+            reactive.endpoint_from_name("cluster"),
+            reactive.endpoint_from_flag("admin-access.connected"),
+        ):
+            reactive.set_flag("config.rendered")
+
+
+@reactive.when("config.rendered", "cluster.connected")
+@reactive.when_not("ceph-client.available", "is-update-status-hook")
+def withdraw():
+    reactive.endpoint_from_name("cluster").withdraw_ready()
+    reactive.clear_flag("config.rendered")
+
+
+@reactive.when("admin-access.connected", "cluster.available")
+@reactive.when_not("is-update-status-hook")
+def publish_access():
+    with charm.provide_charm_instance() as gateway:
+        gateway.publish_access(
+            reactive.endpoint_from_name("admin-access"), reactive.endpoint_from_name("cluster")
+        )
+
+
+@reactive.hook("stop")
+def retire():
+    with charm.provide_charm_instance() as gateway:
+        gateway.retire()
+
+
+# The community's layers tell it in update-status only; ours do at the end of every hook.
+@reactive.when_not("is-update-status-hook")
+def tell_status():
+    with charm.provide_charm_instance() as gateway:
+        gateway.assess_status()
