@@ -45,6 +45,12 @@ TOOLS = (
 )
 # Commands that a charm changes the machine with; here they succeed and do nothing.
 INERT = ("add-apt-repository", "apt-get", "systemctl", "update-ca-certificates")
+# systemctl is-active wants a word per unit.
+INERT_SCRIPT = """#!/bin/sh
+[ "$1" = is-active ] || exit 0
+shift
+for unit; do echo active; done
+"""
 # Where a charm writes; the benchmark's namespace has a throw-away layer over each.
 WRITABLE = ("etc", "home", "opt", "root", "srv", "usr", "var")
 SCRATCH = Path("/mnt")
@@ -163,7 +169,7 @@ def isolate(scratch: Path) -> None:
     for name in INERT:
         path = Path("/usr/bin", name)
         path.unlink(missing_ok=True)
-        path.write_text('#!/bin/sh\n[ "${0##*/}" != systemctl ] || for unit; do echo active; done\n')
+        path.write_text(INERT_SCRIPT)
         path.chmod(0o755)
 
 

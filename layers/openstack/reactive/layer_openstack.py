@@ -11,7 +11,9 @@ charms_openstack.bus.discover()
 @hookenv.atstart
 def mark_update_status():
     """Set is-update-status-hook for the time of that hook, so that handlers can stay out of it."""
-    reactive.toggle_flag("is-update-status-hook", hookenv.hook_name() == "update-status")
+    if hookenv.hook_name() == "update-status":
+        reactive.set_flag("is-update-status-hook")
+        hookenv.atexit(reactive.clear_flag, "is-update-status-hook")
 
 
 @hookenv.atstart

@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
-import shutil
 import sys
-import venv
-import zipfile
 from pathlib import Path
 
 from charms.layer import compat
@@ -45,6 +42,9 @@ def bootstrap_charm_deps() -> None:
     if not ready:
         _install_packages()
         stamp.write_text(wanted)
+    from charmhelpers.core import hookenv
+
+    hookenv.atstart(_hold_back_config_changes)
 
 
 def init_config_states() -> None:
@@ -56,7 +56,6 @@ def init_config_states() -> None:
     from charmhelpers.core import hookenv
     from charms.reactive import clear_flag, set_flag
 
-    hold_back_config_changes()
     config = hookenv.config()
     flags = [f"config.changed.{option}" for option in config if config.changed(option)]
     for flag in ["config.changed", *flags] if flags else ():
@@ -64,7 +63,7 @@ def init_config_states() -> None:
         hookenv.atexit(clear_flag, flag)
 
 
-def hold_back_config_changes() -> None:
+def _hold_back_config_changes() -> None:
     """Keep config changes for the next hook, in contexts where no handler acts on them."""
     from charmhelpers.core import hookenv
 
@@ -84,6 +83,10 @@ def _site_packages(environment: Path) -> Path:
 
 
 def _build(environment: Path, wheelhouse: Path) -> None:
+    import shutil  # these three are no concern of later hooks
+    import venv
+    import zipfile
+
     shutil.rmtree(environment, ignore_errors=True)
     target = _site_packages(environment)
     target.mkdir(parents=True)
@@ -112,7 +115,7 @@ def _activate(environment: Path) -> None:
     target = str(_site_packages(environment))
     isolated = "include-system-site-packages = false" in (environment / "pyvenv.cfg").read_text()
     kept = [
-        entry
+        os.path.abspath(entry)
         for entry in sys.path
         if entry != target
         and not (isolated and Path(entry).name in ("dist-packages", "site-packages"))
