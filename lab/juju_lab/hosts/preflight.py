@@ -23,6 +23,7 @@ PROGRAMS = {
     "apt-ftparchive": "apt-utils",
     "nsenter": "util-linux",
     "setpriv": "util-linux",
+    "taskset": "util-linux",
     "unshare": "util-linux",
 }
 # Ceph and four user-mode Linux hosts, as the demo and the tests have them.

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from juju_lab.hosts import archive, spec
+from juju_lab.hosts import spec
 from juju_lab.hosts.errors import HostError
 from juju_lab.hosts.host import Host
 from juju_lab.hosts.network import enter
@@ -12,7 +12,6 @@ from juju_lab.hosts.network import enter
 KERNEL = "linux.uml"
 MODULES = Path("/usr/lib/uml/modules")
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs is what is wanted
-_MOUNT_POINT_OF_ARCHIVE = archive.MOUNT_POINT
 _WAIT_BOOTED = "until systemctl is-active --quiet multi-user.target; do sleep 0.1; done"
 
 
@@ -33,6 +32,7 @@ class UmlHost(Host):
             [
                 *enter(self._network.netns),
                 *("unshare", "--pid", "--fork", "--kill-child=KILL", "--"),
+                *("taskset", "--cpu-list", str(processor(self.slot))),
                 KERNEL,
                 f"mem={self.spec.memory_mib}M",
                 # Its control directory goes with the host, and its name tells whose process it is.
@@ -58,6 +58,16 @@ class UmlHost(Host):
 
     def _request_shutdown(self) -> None:
         self.run(["systemctl", "poweroff"], timeout=10, check=False)
+
+
+def processor(slot: int) -> int:
+    """The one processor that the host in `slot` runs on.
+
+    A system call is a round trip between two processes of the machine: it takes less than half
+    the time when no second processor must be woken up for it.
+    """
+    processors = sorted(os.sched_getaffinity(0))
+    return processors[slot % len(processors)]
 
 
 def memory_directory(memory_mib: int, fallback: Path) -> Path:
