@@ -56,6 +56,9 @@ def init_config_states() -> None:
     from charmhelpers.core import hookenv
     from charms.reactive import clear_flag, set_flag
 
+    from charms.layer import tracing
+
+    hookenv.atstart(tracing.trace_in_summary)
     config = hookenv.config()
     flags = [f"config.changed.{option}" for option in config if config.changed(option)]
     for flag in ["config.changed", *flags] if flags else ():

@@ -1,5 +1,7 @@
 """Logging of flag changes that costs one process a hook, not one for each flag."""
 
+from __future__ import annotations
+
 from charmhelpers.core import hookenv
 from charms.reactive.trace import NullTracer, install_tracer
 
@@ -7,22 +9,22 @@ from charms.reactive.trace import NullTracer, install_tracer
 class SummaryTracer(NullTracer):
     """Logs which flags a hook set (+) and cleared (-), in one line at its end."""
 
-    def __init__(self):
-        self._changes = []
+    def __init__(self) -> None:
+        self._changes: list[str] = []
 
-    def set_flag(self, flag):
+    def set_flag(self, flag: str) -> None:
         self._changes.append(f"+{flag}")
 
-    def clear_flag(self, flag):
+    def clear_flag(self, flag: str) -> None:
         self._changes.append(f"-{flag}")
 
-    def report(self):
+    def report(self) -> None:
+        """Write the line, if there is anything to tell."""
         if self._changes:
             hookenv.log(f"flags: {' '.join(self._changes)}", hookenv.DEBUG)
 
 
-@hookenv.atstart
-def trace_in_summary():
+def trace_in_summary() -> None:
     """Replace the framework's tracer, which also tests every handler anew for every flag."""
     if hookenv.hook_name() == "update-status":
         install_tracer(NullTracer())
