@@ -174,7 +174,7 @@ class Model:
         self.action(INITIATOR, "logout", iqn=IQN)
 
     def device(self) -> dict[str, Any]:
-        """The initiator's one multipath device: name, wwid, size, paths (portal, priority…)."""
+        """The initiator's one multipath device: name, wwid, paths (portal, priority…)."""
         (device,) = json.loads(self.action(INITIATOR, "show")["devices"])
         return device
 
@@ -183,19 +183,17 @@ class Model:
         return f"/dev/mapper/{self.device()['name']}"
 
     def active_gateway(self) -> str:
-        """The gateway over whose portal the initiator's I/O goes."""
-        (path,) = [path for path in self.device()["paths"] if path["group"] == "active"]
-        address = path["portal"].rpartition(":")[0]
+        """The gateway over whose portal the initiator's I/O goes, or would go."""
+        used = max(
+            self.device()["paths"], key=lambda path: (path["group"] == "active", path["priority"])
+        )
+        address = used["portal"].rpartition(":")[0]
         return next(unit for unit in self.gateways() if self.address(unit) == address)
 
     def wait_paths(self, count: int, timeout: float = 120) -> None:
-        """Wait until the initiator's disk has COUNT working paths, one of them in use."""
+        """Wait until the initiator's disk has COUNT working paths."""
         self._wait_device(
-            lambda paths: (
-                [path["state"] for path in paths] == ["active ready"] * count
-                and "active" in {path["group"] for path in paths}
-            ),
-            timeout,
+            lambda paths: [path["state"] for path in paths] == ["active ready"] * count, timeout
         )
 
     def wait_moved(self, unit: str, timeout: float = 120) -> None:

@@ -83,10 +83,9 @@ def test_a_devices_paths_tell_the_portal_and_priority_they_have():
             {
                 "name": "mpatha",
                 "uuid": "36001",
-                "size": "1.0G",
                 "path_groups": [group("sda", 50, "active"), group("sdb", 10, "enabled")],
             },
-            {"name": "local", "uuid": "9", "size": "1G", "path_groups": [group("vda", 1, "")]},
+            {"name": "local", "uuid": "9", "path_groups": [group("vda", 1, "")]},
         ]
     }
     assert host.devices(maps, logged_in) == [
@@ -94,7 +93,6 @@ def test_a_devices_paths_tell_the_portal_and_priority_they_have():
             "mpatha",
             "36001",
             "iqn.x:one",
-            "1.0G",
             (
                 host.Path_("sda", "10.85.0.12:3260", 50, "active ready", "active"),
                 host.Path_("sdb", "10.85.0.13:3260", 10, "active ready", "enabled"),

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from initiator import juju, records
 
 CHARM = Path(__file__).resolve().parent.parent
-PACKAGES = ["open-iscsi", "multipath-tools"]
+PACKAGES = ["e2fsprogs", "multipath-tools", "open-iscsi"]
 MODULES = ["iscsi_tcp", "dm_multipath", "dm_queue_length"]
 NAME_FILE = Path("/etc/iscsi/initiatorname.iscsi")
 MULTIPATH = Path("/etc/multipath.conf")
@@ -21,19 +21,19 @@ SETTINGS = Path("/etc/iscsi/iscsid.conf")
 
 def main() -> None:
     """Converge: the same work in every hook."""
-    # before the packages: their own start then has the right settings and no name of its own
+    # before the packages: their daemons start right away, and must find all of this
     write_settings()
+    for module in MODULES:
+        run("modprobe", module)
     if not shutil.which("multipathd"):
         juju.tell("status-set", "maintenance", "Installing packages")
         run("apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES)
-    for module in MODULES:
-        run("modprobe", module)
     settings = SETTINGS.read_text()
     # a login to a portal that is down must not hold the others up for minutes
     wanted = records.with_values(settings, {"node.session.initial_login_retry_max": "2"})
     if settings != wanted:
         SETTINGS.write_text(wanted)
-    run("systemctl", "enable", "--now", "iscsid", "multipathd")
+    run("systemctl", "start", "iscsid.socket", "multipathd")
     juju.tell("status-set", "active", "Unit is ready")
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from . import records
 
-NODES = Path("/etc/iscsi/nodes")
+# where open-iscsi keeps its node records: since 2.1.11, and before
+NODES = (Path("/var/lib/iscsi/nodes"), Path("/etc/iscsi/nodes"))
 SESSIONS = Path("/sys/class/iscsi_session")
 
 
@@ -46,7 +47,6 @@ class Device:
     name: str
     wwid: str
     iqn: str
-    size: str
     paths: tuple[Path_, ...]
 
 
@@ -86,7 +86,7 @@ def devices(maps: dict[str, Any], logged_in: list[Session]) -> list[Device]:
         ]
         if paths:
             iqn = by_disk[paths[0].disk].iqn
-            device = Device(entry["name"], entry["uuid"], iqn, entry["size"], tuple(paths))
+            device = Device(entry["name"], entry["uuid"], iqn, tuple(paths))
             found.append(device)
     return found
 
@@ -117,7 +117,7 @@ def login(portals: list[str], iqn: str, username: str, password: str, timeout: f
     """Log in to IQN over every portal that one of PORTALS tells, and wait for all its paths."""
     there = _discover(portals, iqn)
     settings = records.chap(username, password)
-    for record in NODES.glob(f"{iqn}/*/*"):
+    for record in _node_records(iqn):
         _rewrite(record, records.with_values(record.read_text(), settings))
     missing = set(there) - {session.portal for session in sessions() if session.iqn == iqn}
     for portal in sorted(missing):
@@ -136,8 +136,12 @@ def logout(iqn: str) -> None:
             _run("multipath", "-f", device.name)
     if any(session.iqn == iqn for session in sessions()):
         _run("iscsiadm", "-m", "node", "-T", iqn, "--logout")
-    if (NODES / iqn).exists():
+    if _node_records(iqn):
         _run("iscsiadm", "-m", "node", "-T", iqn, "-o", "delete")
+
+
+def _node_records(iqn: str) -> list[Path]:
+    return [record for nodes in NODES for record in nodes.glob(f"{iqn}/*/*")]
 
 
 def _discover(portals: list[str], iqn: str) -> list[str]:
