@@ -1,7 +1,8 @@
 """The package archive of a base: what hosts can install without a network.
 
 It is an apt repository without a release file (a trusted `file:` source) with the packages that
-hosts install in hooks, and everything these need that the base does not have.
+hosts install in hooks, and everything these need that the base does not have. The packages hold
+what Debian's hold, in a form that is quick to install: uncompressed, with Python's bytecode.
 """
 
 import shutil
@@ -21,6 +22,7 @@ Suites: ./
 Trusted: yes
 """
 
+_REPACK = Path(__file__).parent / "scripts" / "repack-debs"
 _UPDATE = ["apt-get", "update"]
 _DOWNLOAD = [
     *("apt-get", "install", "--download-only", "--yes", "--no-install-recommends"),
@@ -37,7 +39,7 @@ _INDEX = [
 
 def recipe(rootfs: Path) -> list[object]:
     """What an archive is made of: the tree that it complements, and the commands."""
-    return [rootfs.name, _DOWNLOAD, _INDEX]
+    return [rootfs.name, _DOWNLOAD, _REPACK.read_text(), _INDEX]
 
 
 def build(base: Base, rootfs: Path, target: Path, log: Path) -> None:
@@ -52,6 +54,15 @@ def build(base: Base, rootfs: Path, target: Path, log: Path) -> None:
     for leftover in (lists, target / "partial"):
         shutil.rmtree(leftover)
     (target / "lock").unlink(missing_ok=True)
+    sandbox.run(
+        sandbox.in_chroot(
+            rootfs,
+            ["python3", f"/mnt/{_REPACK.name}", MOUNT_POINT],
+            binds=[(target, MOUNT_POINT), (_REPACK.parent, "/mnt")],
+        ),
+        what=f"Repacking the packages for {base.suite} hosts",
+        log=log,
+    )
     sandbox.run(
         sandbox.confined(_INDEX),
         what=f"Indexing the packages for {base.suite} hosts",
