@@ -4,11 +4,11 @@ A second run uses what the first one left: applications that are there stay, the
 refreshed with the charm as it is built now, and the target is asked for again.
 """
 
+import contextlib
 import json
 import os
 import secrets
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +80,8 @@ class Demo:
 
     def prepare(self) -> None:
         """Images and package archives, from the cache where they are there."""
+        if not (CHARM / "metadata.yaml").exists():
+            raise DemoError(f"{CHARM} is not there: `make build` builds it")
         self._lab("prepare")
 
     def bring_up(self) -> None:
@@ -160,7 +162,11 @@ class Demo:
         self.story.show("")
         self.story.show(self.juju.ssh("ceph-iscsi/0", "sudo", "gwcli", "ls").rstrip())
         self.story.show(f"\nDone in {self.story.elapsed:.0f} s. The model keeps running.", "bold")
-        self.story.show(NEXT.format(juju=_shown_command(), iqn=IQN, model=MODEL))
+        machine = self.juju.status().apps["ceph-iscsi"].units["ceph-iscsi/0"].machine
+        self.story.show("\nTry next:")
+        for arguments, meaning in NEXT:
+            command = f"{_shown_command()} {arguments.format(machine=machine)}"
+            self.story.show(f"  {command:62} {meaning}")
 
     def _login(self) -> None:
         units = self.juju.status().apps["ceph-iscsi"].units.values()
@@ -208,19 +214,18 @@ class Demo:
             raise DemoError("\n".join(lines[-20:]))
 
 
-NEXT = """
-Try next:
-  {juju} status --relations
-  {juju} run ceph-iscsi/leader security-checklist
-  {juju} run ceph-iscsi/1 pause                 # its paths move; then: resume
-  {juju} run initiator/0 show                   # sessions and paths
-  {juju} ssh initiator/0 sudo multipath -ll
-  {juju} ssh ceph-iscsi/0 sudo gwcli            # /> ls, help, exit
-  {juju} lab power-off 1                        # pull a gateway's plug; back: lab power-on 1
-  {juju} add-unit ceph-iscsi
-  {juju} debug-log --tail
-  {juju} lab destroy                            # remove the lab, all of it
-"""
+#: What to try when the demo is over: arguments of the lab's command, and what they are good for.
+NEXT = (
+    ("status --relations", "the model"),
+    ("ssh initiator/0 sudo multipath -ll", "the paths, now"),
+    ("run ceph-iscsi/1 pause", "its path goes; and back: resume"),
+    ("run ceph-iscsi/0 create-target --params FILE", "another disk, another client"),
+    ("ssh ceph-iscsi/0 sudo gwcli", "the gateway's own shell: ls, help, exit"),
+    ("lab power-off {machine}", "pull the plug of ceph-iscsi/0; and back: power-on"),
+    ("add-unit ceph-iscsi", "a third gateway"),
+    ("debug-log --tail", "what the hooks say"),
+    ("lab destroy", "remove the lab, all of it"),
+)
 
 
 def main() -> int:
@@ -243,14 +248,9 @@ def _tell_failure(story: Story, error: Exception) -> None:
     story.show(str(error))
     if isinstance(error, jubilant.CLIError):
         story.show(error.stderr.strip())
-    log = subprocess.run(
-        [COMMAND, "debug-log", "--model", MODEL, "--limit", "20"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if log.returncode == 0 and log.stdout:
-        story.show(f"\nThe last lines of the log:\n{log.stdout.rstrip()}", "dim")
+    with contextlib.suppress(jubilant.CLIError, OSError):
+        log = jubilant.Juju(model=MODEL, cli_binary=COMMAND).debug_log(limit=20)
+        story.show(f"\nThe last lines of the log:\n{log.rstrip()}", "dim")
     juju = _shown_command()
     story.show(
         f"\nLook further:  {juju} status    {juju} debug-log --replay    {juju} lab logs MACHINE"
@@ -269,10 +269,8 @@ def _unfinished(status: jubilant.Status) -> str:
 
 
 def _shown_command() -> str:
-    """The lab's command as one would type it here."""
+    """The lab's command as one would type it here, for this lab."""
     here = Path.cwd()
-    return str(COMMAND.relative_to(here)) if COMMAND.is_relative_to(here) else str(COMMAND)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    command = COMMAND.relative_to(here) if COMMAND.is_relative_to(here) else COMMAND
+    name = os.environ.get("JUJU_LAB_NAME")
+    return f"JUJU_LAB_NAME={name} {command}" if name else str(command)
