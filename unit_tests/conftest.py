@@ -16,3 +16,11 @@ for part in (
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "layers").glob("*/lib"))),
 ):
     sys.path.insert(0, str(ROOT / part))
+
+# charmhelpers looks at the machine as it is imported, and refuses all that is not Ubuntu; modules
+# that newer Pythons lack come from the same stand-ins as in a hook.
+import charmhelpers.osplatform  # noqa: E402
+from charms.layer import compat  # noqa: E402
+
+charmhelpers.osplatform.get_platform = lambda: "ubuntu"
+compat.provide()
