@@ -184,10 +184,8 @@ def measure(charm: Path, runs: int, profile: str | None) -> None:
     unit.run("python3", "-c", FINISH)
     unit.hook("update-status")
     if profile:
-        unit.run(
-            "python3", "-m", "cProfile", "-o", profile, "hooks/update-status",
-            JUJU_HOOK_NAME="update-status",
-        )
+        command = ["python3", "-m", "cProfile", "-o", profile, "hooks/update-status"]
+        unit.run(*command, JUJU_HOOK_NAME="update-status")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     results = [unit.hook("update-status") for _ in range(runs)]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -215,7 +213,7 @@ def main() -> None:
         sys.exit("needs root, for a mount namespace")
     if IN_NAMESPACE not in os.environ:
         os.environ[IN_NAMESPACE] = "yes"
-        os.execvp("unshare", ["unshare", "--mount", "--net", sys.executable, *sys.argv])
+        os.execvp("unshare", ["unshare", "--mount", "--net", sys.executable, *sys.argv])  # noqa: S606
     measure(options.charm.resolve(), options.runs, options.profile)
 
 

@@ -226,15 +226,18 @@ class CephClientRequires(Endpoint):
     # Flags
 
     def manage_flags(self) -> None:
-        """Bring the flags in line with the data bags; called by the framework at a hook's start."""
+        """Bring the flags in line with the data bags; the framework calls it as a hook starts."""
         connected = bool(self._standing_ids())
         answered = connected and all((self.key, self.auth, self.mon_hosts()))
         toggle_flag(self.expand_name("{endpoint_name}.connected"), connected)
         toggle_flag(self.expand_name("{endpoint_name}.available"), answered)
         toggle_flag(self.expand_name("{endpoint_name}.pools.available"), self._carried_out())
+        # The framework leaves it to the interface to clear what it set, and to forget the data
+        # of departed units, which it would keep in the unit's state.
         for flag in get_flags():
             if flag.startswith(self.expand_name("changed")):
-                clear_flag(flag)  # set by the framework, which leaves clearing to the interface
+                clear_flag(flag)
+        hookenv.atexit(self.all_departed_units.clear)
 
     def _standing_ids(self) -> list[str]:
         """Ids of relations that are there to stay; relation-broken still lists the broken one."""

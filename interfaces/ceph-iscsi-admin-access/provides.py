@@ -43,11 +43,14 @@ class CephISCSIAdminAccessProvides(Endpoint):
                 _update(relation.to_publish_app_raw, credentials)
 
     def manage_flags(self) -> None:
-        """Bring the flag in line with the data bags; called by the framework at a hook's start."""
+        """Bring the flag in line with the data bags; the framework calls it as a hook starts."""
         toggle_flag(self.expand_name("{endpoint_name}.connected"), self.is_joined)
+        # The framework leaves it to the interface to clear what it set, and to forget the data
+        # of departed units, which it would keep in the unit's state.
         for flag in get_flags():
             if flag.startswith(self.expand_name("changed")):
-                clear_flag(flag)  # set by the framework, which leaves clearing to the interface
+                clear_flag(flag)
+        hookenv.atexit(self.all_departed_units.clear)
 
 
 def _update(bag: dict[str, str], values: dict[str, str]) -> None:

@@ -94,7 +94,7 @@ class CephISCSIGatewayPeers(Endpoint):
     # Flags
 
     def manage_flags(self) -> None:
-        """Bring the flags in line with the data bags; called by the framework at a hook's start."""
+        """Bring the flags in line with the data bags; the framework calls it as a hook starts."""
         if hookenv.hook_name() in ("install", "update-status"):
             return  # in install the relation is listed, but its data can't be read
         connected = self._relation() is not None
@@ -103,9 +103,12 @@ class CephISCSIGatewayPeers(Endpoint):
             self.expand_name("{endpoint_name}.available"),
             connected and bool(self.admin_password),
         )
+        # The framework leaves it to the interface to clear what it set, and to forget the data
+        # of departed units, which it would keep in the unit's state.
         for flag in get_flags():
             if flag.startswith(self.expand_name("changed")):
-                clear_flag(flag)  # set by the framework, which leaves clearing to the interface
+                clear_flag(flag)
+        hookenv.atexit(self.all_departed_units.clear)
 
     # Data bags
 

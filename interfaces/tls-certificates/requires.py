@@ -88,15 +88,18 @@ class TlsRequires(Endpoint):
     # Flags
 
     def manage_flags(self) -> None:
-        """Bring the flags in line with the data bags; called by the framework at a hook's start."""
+        """Bring the flags in line with the data bags; the framework calls it as a hook starts."""
         server, application = self.server_certs, self.application_certs
         self._toggle("available", bool(self.all_joined_units))
         self._track("ca", [self.root_ca_cert, self.root_ca_chain], bool(self.root_ca_cert))
         self._track("application.certs", _content(application), bool(application))
         self._track("certs", _content(server + application), bool(server + application))
+        # The framework leaves it to the interface to clear what it set, and to forget the data
+        # of departed units, which it would keep in the unit's state.
         for flag in get_flags():
             if flag.startswith(self.expand_name("changed")):
-                clear_flag(flag)  # set by the framework, which leaves clearing to the interface
+                clear_flag(flag)
+        hookenv.atexit(self.all_departed_units.clear)
 
     def _toggle(self, name: str, value: bool) -> None:
         toggle_flag(self.expand_name(f"{{endpoint_name}}.{name}"), value)

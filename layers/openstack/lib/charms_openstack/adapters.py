@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from charmhelpers.core import hookenv
 
@@ -32,7 +32,7 @@ def config_property(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 class OpenStackRelationAdapter:
-    """One endpoint as templates see it; what the adapter does not define comes from the endpoint."""
+    """One endpoint as templates see it; what the adapter does not define is the endpoint's own."""
 
     def __init__(self, relation: Any) -> None:
         self.relation = relation
@@ -72,7 +72,7 @@ class OpenStackRelationAdapters:
     :param charm_instance: the charm, whose ``options`` are used
     """
 
-    relation_adapters: dict[str, Callable[[Any], Any]] = {}
+    relation_adapters: ClassVar[dict[str, Callable[[Any], Any]]] = {}
 
     def __init__(self, relations: Iterable[Any], charm_instance: Any = None) -> None:
         self.options = charm_instance.options if charm_instance else ConfigurationAdapter()

@@ -48,15 +48,14 @@ def bootstrap_charm_deps() -> None:
 
 
 def init_config_states() -> None:
-    """Set ``config.changed`` and ``config.changed.<option>`` for what changed, until the hook ends.
+    """Set ``config.changed`` and ``config.changed.<option>`` for what changed, for this hook.
 
     "Changed" is against the last hook whose handlers had a chance to act on it: a failed hook,
     an action or an update-status in between does not use a change up.
     """
     from charmhelpers.core import hookenv
-    from charms.reactive import clear_flag, set_flag
-
     from charms.layer import tracing
+    from charms.reactive import clear_flag, set_flag
 
     hookenv.atstart(tracing.trace_in_summary)
     config = hookenv.config()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from charms_openstack.charm.core import (
     BaseOpenStackCharm,
     BaseOpenStackCharmActions,
@@ -20,20 +23,20 @@ class OpenStackCharm(
     # First OpenStack release whose packages the class works with.
     release = "yoga"
     name = "charmname"
-    packages: list[str] = []
+    packages: Sequence[str] = ()
     # Package whose version is told as the application's; None: the first of packages.
     version_package: str | None = None
     # Option that names the archive of the packages.
     source_config_key = "source"
     # Endpoints without which nothing works.
-    required_relations: list[str] = []
+    required_relations: Sequence[str] = ()
     # Options without which nothing works.
-    mandatory_config: list[str] = []
-    services: list[str] = []
+    mandatory_config: Sequence[str] = ()
+    services: Sequence[str] = ()
     # Rendered files, absolute paths, and the services that each of them restarts.
-    restart_map: dict[str, list[str]] = {}
+    restart_map: ClassVar[dict[str, Sequence[str]]] = {}
     # Modes of rendered files that are not 0640.
-    permission_override_map: dict[str, int] = {}
+    permission_override_map: ClassVar[dict[str, int]] = {}
 
     @property
     def application_version(self) -> str | None:

@@ -33,7 +33,7 @@ def optional_interfaces(args: Sequence[Any], *interfaces: str) -> tuple[Any, ...
     return (*args, *(endpoint for endpoint in found if endpoint is not None))
 
 
-class provide_charm_instance:  # noqa: N801 - a decorator and a context manager, not a thing
+class provide_charm_instance:
     """The charm's instance, for a ``with`` block or as the first argument of a function.
 
     >>> with provide_charm_instance() as charm:
@@ -82,7 +82,7 @@ def _release_names() -> tuple[str, ...]:
 
 
 class BaseOpenStackCharmMeta(type):
-    """Registers charm classes by the first ``release`` they work with, unless ``abstract_class``."""
+    """Registers charm classes, unless abstract, by the first ``release`` they work with."""
 
     def __init__(cls, name: str, bases: tuple[type, ...], members: dict[str, Any]) -> None:
         super().__init__(name, bases, members)
@@ -146,7 +146,7 @@ class BaseOpenStackCharmActions:
     # Installing
 
     @property
-    def all_packages(self) -> list[str]:
+    def all_packages(self) -> Sequence[str]:
         """Packages to install."""
         return self.packages
 
@@ -187,7 +187,7 @@ class BaseOpenStackCharmActions:
     # Services
 
     @property
-    def full_restart_map(self) -> dict[str, list[str]]:
+    def full_restart_map(self) -> dict[str, Sequence[str]]:
         """Files that are rendered, and which services each of them restarts."""
         return self.restart_map
 
@@ -298,7 +298,7 @@ class BaseOpenStackCharmActions:
     def render_with_interfaces(
         self, interfaces: Iterable[Any], configs: Iterable[str] | None = None
     ) -> None:
-        """Write files, all of the restart map if none are given, from what these endpoints tell."""
+        """Write files, by default all of the restart map, from what these endpoints tell."""
         adapters_instance = self.adapters_class(interfaces, charm_instance=self)
         self.render_configs(configs or self.full_restart_map, adapters_instance)
 

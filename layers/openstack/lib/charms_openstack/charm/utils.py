@@ -1,4 +1,4 @@
-"""The machine as charm classes use it: files, services, packages. Everything here is idempotent."""
+"""The machine as charm classes use it: files, services, packages."""
 
 from __future__ import annotations
 
@@ -115,8 +115,5 @@ def get_upstream_version(package: str) -> str | None:
     status, _, version = result.stdout.partition(" ")
     if status != "installed":
         return None
-    return version.partition(":")[2].rpartition("-")[0] if ":" in version else _upstream(version)
-
-
-def _upstream(version: str) -> str:
-    return version.rpartition("-")[0] or version
+    without_epoch = version.rpartition(":")[2]
+    return without_epoch.rpartition("-")[0] or without_epoch

@@ -12,7 +12,9 @@ import yaml
 DEFAULT_FILE = "layer.yaml"
 
 
-def get(section: str | None = None, option: str | None = None, layer_file: str = DEFAULT_FILE) -> Any:
+def get(
+    section: str | None = None, option: str | None = None, layer_file: str = DEFAULT_FILE
+) -> Any:
     """Return layer options as the build left them, defaults filled in.
 
     :param section: layer name, as in ``options:`` of layer.yaml; all layers' options if None

@@ -1,0 +1,132 @@
+"""ceph-iscsi-peer: what gateways of one application know of each other."""
+
+import json
+
+import pytest
+from charms.reactive import is_flag_set
+
+ENDPOINT = "cluster"
+RID = "cluster:0"
+CREATED = "cluster-relation-created"
+CHANGED = "cluster-relation-changed"
+
+
+@pytest.fixture
+def peers(role):
+    return role("ceph-iscsi-peer", "peers").CephISCSIGatewayPeers
+
+
+def bag(address, **more):
+    return {"ingress-address": address, **more}
+
+
+def test_a_single_unit_is_connected_from_relation_created_on(model, hook, peers):
+    model.relate(RID)
+    with hook(peers, ENDPOINT, CREATED, RID) as cluster:
+        assert is_flag_set("cluster.connected")
+        assert not is_flag_set("cluster.available")
+        assert cluster.unit_count == 1
+        assert cluster.peer_addresses == ["10.0.0.1"]
+
+
+def test_in_the_install_hook_the_relations_data_are_not_touched(model, hook, peers):
+    model.relate(RID)
+    model.unreadable.add(RID)
+    with hook(peers, ENDPOINT, "install"):
+        assert not is_flag_set("cluster.connected")
+
+
+def test_the_leader_sets_the_password_and_reads_it_in_the_same_hook(model, hook, peers):
+    model.relate(RID)
+    model.leader = True
+    with hook(peers, ENDPOINT, CREATED, RID) as cluster:
+        assert cluster.admin_password is None
+        cluster.set_admin_password("12345678")
+        assert cluster.admin_password == "12345678"
+        assert is_flag_set("cluster.available")
+    assert model.applications[RID]["ceph-iscsi"] == {"admin_password": "12345678"}
+
+
+def test_only_the_leader_may_set_what_belongs_to_the_application(model, hook, peers):
+    model.relate(RID)
+    with hook(peers, ENDPOINT, CREATED, RID) as cluster:
+        with pytest.raises(RuntimeError, match="only the leader"):
+            cluster.set_admin_password("secret")
+        with pytest.raises(RuntimeError, match="only the leader"):
+            cluster.set_allowed_ips(["10.0.0.7"])
+
+
+def test_allowed_addresses_are_added_or_replaced_sorted_and_unique(model, hook, peers):
+    model.relate(RID)
+    model.leader = True
+    with hook(peers, ENDPOINT, CREATED, RID) as cluster:
+        cluster.set_allowed_ips(["10.0.0.7", "10.0.0.6"])
+        cluster.set_allowed_ips(["10.0.0.5", "10.0.0.7"])
+        assert cluster.allowed_ips == ["10.0.0.5", "10.0.0.6", "10.0.0.7"]
+        cluster.set_allowed_ips(["10.0.0.8"], append=False)
+    written = model.applications[RID]["ceph-iscsi"]["allowed_ips"]
+    assert json.loads(written) == ["10.0.0.8"]
+
+
+def test_a_unit_that_announced_itself_counts_among_the_ready_ones(model, hook, peers):
+    model.relate(
+        RID,
+        ceph_iscsi_1=bag("10.0.0.2", gateway_ready="True", gateway_fqdn="two.lab"),
+        ceph_iscsi_2=bag("10.0.0.3"),
+    )
+    with hook(peers, ENDPOINT, CHANGED, RID) as cluster:
+        assert set(cluster.ready_peer_details) == {"ceph-iscsi/1"}
+        cluster.announce_ready("one.lab")
+        assert cluster.ready_peer_details == {
+            "ceph-iscsi/0": {"fqdn": "one.lab", "ip": "10.0.0.1"},
+            "ceph-iscsi/1": {"fqdn": "two.lab", "ip": "10.0.0.2"},
+        }
+        assert cluster.peer_addresses == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+        assert cluster.unit_count == 3
+    assert model.units[RID][model.unit]["gateway_ready"] == "True"
+
+
+def test_withdrawing_takes_the_announcement_back(model, hook, peers):
+    model.relate(RID)
+    with hook(peers, ENDPOINT, CREATED, RID) as cluster:
+        cluster.announce_ready("one.lab")
+    with hook(peers, ENDPOINT, "config-changed") as cluster:
+        cluster.withdraw_ready()
+        assert cluster.ready_peer_details == {}
+    assert "gateway_ready" not in model.units[RID][model.unit]
+    assert "gateway_fqdn" not in model.units[RID][model.unit]
+
+
+def test_what_is_already_so_is_not_written_again(model, hook, peers):
+    model.relate(RID)
+    model.leader = True
+    for _ in range(2):
+        with hook(peers, ENDPOINT, CREATED, RID) as cluster:
+            cluster.announce_ready("one.lab")
+            cluster.set_admin_password("secret")
+            cluster.set_allowed_ips(["10.0.0.7"])
+    assert sorted(model.writes) == [(RID, False), (RID, True)]
+    with hook(peers, ENDPOINT, CREATED, RID) as cluster:
+        cluster.announce_ready("one.lab")
+    assert len(model.writes) == 2
+
+
+def test_withdrawing_what_was_never_announced_writes_nothing(model, hook, peers):
+    model.relate(RID)
+    with hook(peers, ENDPOINT, CREATED, RID) as cluster:
+        cluster.withdraw_ready()
+    assert model.writes == []
+
+
+def test_the_relation_stays_usable_when_the_last_peer_departs(model, hook, peers):
+    model.relate(RID, ceph_iscsi_1=bag("10.0.0.2"))
+    model.applications[RID]["ceph-iscsi"] = {"admin_password": "secret"}
+    with hook(peers, ENDPOINT, CHANGED, RID):
+        pass
+    del model.units[RID]["ceph-iscsi/1"]
+    with hook(peers, ENDPOINT, "cluster-relation-departed", RID, "ceph-iscsi/1") as cluster:
+        assert is_flag_set("cluster.connected")
+        assert is_flag_set("cluster.available")
+        assert cluster.peer_addresses == ["10.0.0.1"]
+        cluster.announce_ready("one.lab")
+    assert model.units[RID][model.unit]["gateway_fqdn"] == "one.lab"
