@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-# What an Ubuntu cloud image has and charms take for granted, as far as a lab host needs it.
+# What an Ubuntu server image has and charms take for granted, as far as a lab host needs it: the
+# tools first, then the libraries and Python modules that come with them there, so that a package
+# finds here what it would find there.
 HOST_PACKAGES = (
     "ca-certificates",
     "curl",
@@ -22,6 +24,22 @@ HOST_PACKAGES = (
     "systemd",
     "systemd-sysv",
     "udev",
+    "dmsetup",
+    "libcurl3-gnutls",
+    "libglib2.0-0",
+    "libibverbs1",
+    "libjson-c5",
+    "python3-bcrypt",
+    "python3-blinker",
+    "python3-chardet",
+    "python3-click",
+    "python3-jinja2",
+    "python3-netifaces",
+    "python3-openssl",
+    "python3-pkg-resources",
+    "python3-pyparsing",
+    "python3-requests",
+    "python3-six",
 )
 
 # Ceph's daemons come with the container hosts: installing them takes longer than starting them.
@@ -36,7 +54,6 @@ ARCHIVE_PACKAGES = (
     "lsscsi",
     "multipath-tools",
     "open-iscsi",
-    "python3-pkg-resources",
     "python3-venv",
     "sg3-utils",
     "tcmu-runner",
