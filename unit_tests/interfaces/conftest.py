@@ -10,16 +10,9 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
 
-import charmhelpers.osplatform
 import pytest
-from charms.layer import compat
-
-# charmhelpers looks at the machine as it is imported, and refuses all that is not Ubuntu.
-charmhelpers.osplatform.get_platform = lambda: "ubuntu"
-compat.provide()
-
-from charmhelpers.core import hookenv, unitdata  # noqa: E402
-from charms.reactive import Endpoint  # noqa: E402
+from charmhelpers.core import hookenv, unitdata
+from charms.reactive import Endpoint
 
 INTERFACES = Path(__file__).resolve().parents[2] / "interfaces"
 Bag = dict[str, str]
