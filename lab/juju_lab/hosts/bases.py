@@ -9,6 +9,8 @@ HOST_PACKAGES = (
     "ca-certificates",
     "curl",
     "dbus",
+    "e2fsprogs",
+    "initramfs-tools",
     "iproute2",
     "iputils-ping",
     "kmod",
