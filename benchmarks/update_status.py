@@ -6,7 +6,7 @@ take about 1 ms and answer as in a finished deployment: ceph-client and cluster 
 root, for namespaces in which the machine presents itself as Ubuntu, has no network and forgets
 what was written; what would change its packages and services does nothing.
 
-    benchmarks/update_status.py [--charm DIR] [--runs N] [--profile FILE]
+    benchmarks/update_status.py [--charm DIR] [--python FILE] [--runs N] [--profile FILE]
 """
 
 from __future__ import annotations
@@ -124,12 +124,13 @@ def default_config(charm: Path) -> dict:
 class Unit:
     """A unit's directories and environment on this machine."""
 
-    def __init__(self, charm: Path, directory: Path) -> None:
+    def __init__(self, charm: Path, python: Path, directory: Path) -> None:
         self.charm = directory / "charm"
         shutil.copytree(charm, self.charm, symlinks=True)
         (self.charm / "revision").write_text("0")
         self.calls = directory / "calls"
         write_tools(directory / "tools", self.calls, default_config(charm))
+        (directory / "tools" / "python3").symlink_to(python)
         self.environment = {
             "PATH": f"{directory}/tools:/usr/sbin:/usr/bin:/sbin:/bin",
             "CHARM_DIR": str(self.charm),
@@ -173,10 +174,10 @@ def isolate(scratch: Path) -> None:
         path.chmod(0o755)
 
 
-def measure(charm: Path, runs: int, profile: str | None) -> None:
+def measure(charm: Path, python: Path, runs: int, profile: str | None) -> None:
     """Print the seconds and calls of a fresh bootstrap and of update-status."""
     isolate(SCRATCH)
-    unit = Unit(charm, SCRATCH / "unit")
+    unit = Unit(charm, python, SCRATCH / "unit")
     seconds, _ = unit.run("python3", "-c", BOOTSTRAP)
     print(f"bootstrap: {seconds:.2f} s")
 
@@ -204,6 +205,7 @@ def main() -> None:
     """Start again in a mount namespace, then measure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--charm", type=Path, default=ROOT / "build" / "ceph-iscsi")
+    parser.add_argument("--python", type=Path, default=Path("/usr/bin/python3"))
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--profile", help="write a cProfile of one update-status there")
     options = parser.parse_args()
@@ -214,7 +216,7 @@ def main() -> None:
     if IN_NAMESPACE not in os.environ:
         os.environ[IN_NAMESPACE] = "yes"
         os.execvp("unshare", ["unshare", "--mount", "--net", sys.executable, *sys.argv])  # noqa: S606
-    measure(options.charm.resolve(), options.runs, options.profile)
+    measure(options.charm.resolve(), options.python.resolve(), options.runs, options.profile)
 
 
 if __name__ == "__main__":
