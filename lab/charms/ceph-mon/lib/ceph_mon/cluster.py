@@ -284,8 +284,11 @@ def _processes(daemon: str, identity: str | None = None) -> list[int]:
 def _run_together(commands: list[list[str]]) -> None:
     """Run COMMANDS side by side; daemons they leave behind hold none of the hook's pipes."""
     with open("/var/log/ceph/companion.log", "ab") as output:
+        # cwd: Debian 13's OSDs look for their object classes (rbd, lock) relative to it
         running = [
-            subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/"
+            )
             for command in commands
         ]
     failed = [
