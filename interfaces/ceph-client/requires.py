@@ -227,6 +227,8 @@ class CephClientRequires(Endpoint):
 
     def manage_flags(self) -> None:
         """Bring the flags in line with the data bags; the framework calls it as a hook starts."""
+        if hookenv.hook_name() == "install":
+            return  # relations may be listed, but their data can't be read yet
         connected = bool(self._standing_ids())
         answered = connected and all((self.key, self.auth, self.mon_hosts()))
         toggle_flag(self.expand_name("{endpoint_name}.connected"), connected)

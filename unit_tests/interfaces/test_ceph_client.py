@@ -272,3 +272,10 @@ def test_no_key_of_a_departed_monitor_stays_in_the_units_state(model, hook, requ
         assert ceph.all_departed_units.keys() == ["ceph-mon/0"]
     state = json.dumps(unitdata.kv().getrange("reactive."))
     assert departed["key"] not in state
+
+
+def test_in_the_install_hook_the_relations_data_are_not_touched(model, hook, requires):
+    model.relate(RID)
+    model.unreadable.add(RID)
+    with hook(requires, ENDPOINT, "install"):
+        assert flags() == []

@@ -57,7 +57,7 @@ def init_config_states() -> None:
     from charms.layer import tracing
     from charms.reactive import clear_flag, set_flag
 
-    hookenv.atstart(tracing.trace_in_summary)
+    tracing.trace_in_summary()
     config = hookenv.config()
     flags = [f"config.changed.{option}" for option in config if config.changed(option)]
     for flag in ["config.changed", *flags] if flags else ():

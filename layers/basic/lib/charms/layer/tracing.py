@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from charmhelpers.core import hookenv
-from charms.reactive.trace import NullTracer, install_tracer
+from charms.reactive import trace
 
 
-class SummaryTracer(NullTracer):
+class SummaryTracer(trace.NullTracer):
     """Logs which flags a hook set (+) and cleared (-), in one line at its end."""
 
     def __init__(self) -> None:
@@ -25,10 +25,12 @@ class SummaryTracer(NullTracer):
 
 
 def trace_in_summary() -> None:
-    """Replace the framework's tracer, which also tests every handler anew for every flag."""
-    if hookenv.hook_name() == "update-status":
-        install_tracer(NullTracer())
-    else:
+    """Replace the framework's tracer, which also tests every handler anew for every flag.
+
+    The framework is about to install it at the hook's start; that is called off.
+    """
+    hookenv._atstart[:] = [call for call in hookenv._atstart if call[0] != trace.install_tracer]
+    if hookenv.hook_name() != "update-status":
         tracer = SummaryTracer()
-        install_tracer(tracer)
+        trace.install_tracer(tracer)
         hookenv.atexit(tracer.report)
