@@ -73,7 +73,6 @@ def test_the_first_hook_installs_the_wheelhouse_and_sees_it(charm):
     result = bootstrap(charm)
     assert result.returncode == 0, result.stderr
     assert str(charm.parent / ".venv") in result.stdout
-    assert (charm.parent / ".venv" / "bin" / "python").exists()
 
 
 def test_the_distributions_packages_are_out_of_sight(charm):
@@ -85,6 +84,15 @@ def test_the_distributions_packages_are_seen_when_a_layer_says_so(charm):
     bootstrap(charm)
     config = (charm.parent / ".venv" / "pyvenv.cfg").read_text()
     assert "include-system-site-packages = true" in config
+
+
+def test_its_interpreter_sees_what_a_hook_sees(charm):
+    bootstrap(charm)
+    (charm / "lib").symlink_to(LIB)
+    program = "import thing, charms.extra, charms.layer.basic, distutils.version as v; print(v)"
+    command = [charm.parent / ".venv" / "bin" / "python", "-c", program]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "distutils.version" in result.stdout, result.stderr
 
 
 def test_later_hooks_leave_the_environment_alone(charm):

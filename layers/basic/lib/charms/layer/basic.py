@@ -106,6 +106,10 @@ def _build(environment: Path, wheelhouse: Path) -> None:
     system_packages = options.get("basic", "include_system_packages")
     builder = venv.EnvBuilder(system_site_packages=bool(system_packages), symlinks=True)
     builder.create(environment)
+    # For those who debug: bin/python there sees what a hook sees.
+    lib = wheelhouse.parent / "lib"
+    startup = "import charms.layer.compat; charms.layer.compat.provide()"
+    (target / "charm.pth").write_text(f"{lib}\n{startup}\n")
 
 
 def _activate(environment: Path) -> None:
