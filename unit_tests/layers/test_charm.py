@@ -8,7 +8,7 @@ import pytest
 from charmhelpers import fetch
 from charmhelpers.core import hookenv
 from charms_openstack import bus, charm, plugins
-from charms_openstack.charm import utils
+from charms_openstack.charm import sources, utils
 
 
 @pytest.fixture
@@ -100,6 +100,7 @@ def test_modules_of_charm_classes_are_imported(unit, tmp_path, monkeypatch):
 
 def test_only_missing_packages_are_installed(gateway, status, monkeypatch):
     installed = []
+    monkeypatch.setattr(sources, "configure", lambda *_: None)
     monkeypatch.setattr(fetch, "apt_update", lambda fatal: installed.append("update"))
     monkeypatch.setattr(fetch, "filter_installed_packages", lambda names: list(names))
     monkeypatch.setattr(fetch, "apt_install", lambda names, fatal: installed.append(names))
@@ -111,13 +112,12 @@ def test_only_missing_packages_are_installed(gateway, status, monkeypatch):
 
 
 def test_the_configured_archive_is_used(gateway, unit, monkeypatch):
-    sources = []
-    monkeypatch.setattr(fetch, "apt_update", lambda fatal: None)
-    monkeypatch.setattr(fetch, "add_source", lambda *args, **kwargs: sources.append(args))
-    gateway.configure_source()
+    done = []
+    monkeypatch.setattr(sources, "configure", lambda *args: done.append(args))
+    monkeypatch.setattr(fetch, "apt_update", lambda fatal: done.append("update"))
     unit.update(source="cloud:noble-epoxy", key="a-key")
     gateway.configure_source()
-    assert sources == [("cloud:noble-epoxy", "a-key")]
+    assert done == [("cloud:noble-epoxy", "a-key"), "update"]
 
 
 # Files and services

@@ -18,8 +18,9 @@ UBUNTU_RELEASES = (
     "resolute",
 )
 
-# OpenStack releases after yoga (2022.1), 2022.2 to 2026.1; Ubuntu's archives of Ceph are named so.
+# OpenStack releases from Ubuntu 22.04's own on, 2022.1 to 2026.1; archives of Ceph are named so.
 OPENSTACK_RELEASES = (
+    "yoga",
     "zed",
     "antelope",
     "bobcat",

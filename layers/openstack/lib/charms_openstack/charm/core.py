@@ -13,7 +13,7 @@ import charms.reactive as reactive
 from charmhelpers.core import hookenv
 
 from charms_openstack import adapters, os_release_data
-from charms_openstack.charm import utils
+from charms_openstack.charm import sources, utils
 
 PAUSED = "charm.paused"
 PAUSED_FOR_UPGRADE = "charm.paused-for-series-upgrade"
@@ -63,7 +63,7 @@ def get_charm_instance(release: str | None = None, *args: Any, **kwargs: Any) ->
     :param release: the newest class that is not newer than it is taken; None: the newest
     :raises RuntimeError: there is no such class, or the release is not known
     """
-    known = _release_names()
+    known = os_release_data.OPENSTACK_RELEASES
     candidates = sorted(_classes, key=known.index)
     if release is not None:
         if release not in known:
@@ -72,13 +72,6 @@ def get_charm_instance(release: str | None = None, *args: Any, **kwargs: Any) ->
     if not candidates:
         raise RuntimeError(f"no charm class for {release or 'any release'}")
     return _classes[candidates[-1]](*args, release=release, **kwargs)
-
-
-def _release_names() -> tuple[str, ...]:
-    from charmhelpers.fetch import ubuntu
-
-    os_release_data.extend_charmhelpers()
-    return ubuntu.OPENSTACK_RELEASES
 
 
 class BaseOpenStackCharmMeta(type):
@@ -171,10 +164,8 @@ class BaseOpenStackCharmActions:
         """
         from charmhelpers import fetch
 
-        os_release_data.extend_charmhelpers()
         source = self.config.get(config_key or self.source_config_key)
-        if source:
-            fetch.add_source(source, self.config.get("key"), fail_invalid=True)
+        sources.configure(source, self.config.get("key"))
         fetch.apt_update(fatal=True)
 
     def upgrade_charm(self) -> None:
