@@ -87,6 +87,8 @@ class Api:
 
 def _reason(error: BaseException) -> str:
     """The operating system's words for a failed connection, dug out of its wrappings."""
+    if "Timeout" in type(error).__name__:
+        return "no answer in time"
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.strerror:

@@ -23,11 +23,10 @@ HOMES = Path("/run/ceph-iscsi-charm")
 TIME_LIMIT = 300
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_RED = "\x1b[31"
 _PROMPT = re.compile(r"^(?:/\S*> )+")
 # A command that gwcli doesn't know: its complaint marks the end of the answer before it, which
 # the prompt cannot, since gwcli's own threads print whenever they like.
-_MARK = "end-of-answer"
+_MARK = "endofanswer"
 _MARK_ANSWER = f"Command not found {_MARK}"
 _NOISE = re.compile(
     r"^(All gateways accessible|\d+ gateways? (is|are) inaccessible - updates will be disabled"
@@ -77,19 +76,22 @@ def refusal(answer: str, says_ok: bool = True) -> str | None:
     """What gwcli complains of in an answer, or None if the command was carried out.
 
     :param answer: all that gwcli printed for one command, with colours and prompts
-    :param says_ok: whether this command says ``ok`` when done; errors of those that don't are red
+    :param says_ok: whether this command says ``ok`` when done; others then say nothing of note
     """
-    lines = [_PROMPT.sub("", _ANSI.sub("", line)).strip() for line in answer.splitlines()]
-    done = "ok" in lines if says_ok else _RED not in answer and "Command not found" not in answer
-    if done:
-        return None
-    return _tidy(answer) or "gwcli gave no answer"
+    words = _tidy(answer)
+    if says_ok:
+        return None if "ok" in _lines(answer) else words or "gwcli gave no answer"
+    return words or None
+
+
+def _lines(answer: str) -> list[str]:
+    """The lines of an answer without colours and prompts."""
+    return [_PROMPT.sub("", _ANSI.sub("", line)).strip() for line in answer.splitlines()]
 
 
 def _tidy(answer: str) -> str:
-    """The words of an answer on one line: no colours, prompts or routine messages."""
-    lines = (_PROMPT.sub("", _ANSI.sub("", line)).strip() for line in answer.splitlines())
-    return " ".join(line for line in lines if line and not _NOISE.match(line))
+    """The words of an answer on one line, routine messages left out."""
+    return " ".join(line for line in _lines(answer) if line and not _NOISE.match(line))
 
 
 class _Session:
@@ -100,6 +102,7 @@ class _Session:
             ["gwcli"],
             env={**ENVIRONMENT, "HOME": home, "PYTHONUNBUFFERED": "1"},
             cwd=home,
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -144,7 +147,6 @@ class _Session:
     def _write(self, line: str) -> None:
         try:
             self._process.stdin.write(f"{line}\n".encode())
-            self._process.stdin.flush()
         except BrokenPipeError:
             pass  # it has ended; the next read finds out and says what it printed last
 

@@ -1,0 +1,177 @@
+"""Actions as Juju calls them: what they hand on, and how they fail."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import charms.reactive as reactive
+import charms_openstack.charm
+import pytest
+import yaml
+from ceph_iscsi import targets
+from ceph_iscsi.errors import GatewayError
+from charmhelpers.core import hookenv
+
+SRC = Path(__file__).resolve().parents[3] / "src"
+DECLARED = yaml.safe_load((SRC / "actions.yaml").read_text())
+
+with mock.patch("charms.layer.basic.bootstrap_charm_deps"):
+    import actions
+
+GOOD = {
+    "iqn": "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw",
+    "image-size": "1g",
+    "image-name": "disk_1",
+    "client-initiatorname": "iqn.2003-01.com.example:c1",
+    "client-username": "username1",
+    "client-password": "password1234",
+}
+READY = {
+    "ceph-iscsi/0": {"fqdn": "a.lab", "ip": "10.0.0.1"},
+    "ceph-iscsi/1": {"fqdn": "b.lab", "ip": "10.0.0.2"},
+}
+
+
+@pytest.fixture
+def unit(hook, monkeypatch):
+    """A unit with a ready peer; collects what the action has set, failed with and created."""
+    state = SimpleNamespace(results={}, failed=None, created=[], log=hook, params=dict(GOOD))
+    state.gateway = mock.MagicMock(application_name="ceph-iscsi")
+    state.gateway.target_pools.return_value = ("ceph-iscsi", None)
+    peers = SimpleNamespace(
+        ready_peer_details=READY,
+        all_joined_units=[SimpleNamespace(unit_name=f"ceph-iscsi/{n}") for n in (1, 2)],
+    )
+
+    def fail(message):
+        state.failed = message
+
+    monkeypatch.setattr(hookenv, "action_get", lambda: state.params)
+    monkeypatch.setattr(hookenv, "action_set", state.results.update)
+    monkeypatch.setattr(hookenv, "action_fail", fail)
+    monkeypatch.setattr(reactive, "endpoint_from_name", {"cluster": peers}.get)
+    monkeypatch.setattr(
+        charms_openstack.charm,
+        "provide_charm_instance",
+        lambda: mock.MagicMock(__enter__=lambda self: state.gateway),
+    )
+    monkeypatch.setattr(actions.basic, "init_config_states", lambda: None)
+    monkeypatch.setattr(
+        targets, "create", lambda request, cluster: state.created.append((request, cluster))
+    )
+    reactive.set_flag("config.rendered")
+    return state
+
+
+def test_every_declared_action_has_a_function_and_a_link_and_the_other_way_round():
+    links = {path.name for path in (SRC / "actions").iterdir() if path.is_symlink()}
+    assert set(DECLARED) == set(actions.ACTIONS) == links
+    for name in links:
+        assert (SRC / "actions" / name).resolve() == SRC / "actions" / "actions.py"
+
+
+def test_parameters_of_create_target_are_those_of_the_reference():
+    declared = DECLARED["create-target"]
+    assert set(declared["params"]) == {
+        *GOOD,
+        "gateway-units",
+        "rbd-pool-name",
+        "ec-rbd-metadata-pool",
+    }
+    assert set(declared["required"]) == set(GOOD) - {"iqn"}
+    assert declared["params"]["iqn"]["default"] == GOOD["iqn"]
+
+
+def test_create_target_hands_on_what_was_asked(unit):
+    actions.main("create-target")
+    [(request, cluster)] = unit.created
+    assert request == targets.TargetRequest(
+        iqn=GOOD["iqn"],
+        gateways=(
+            targets.Gateway("ceph-iscsi/0", "a.lab", "10.0.0.1"),
+            targets.Gateway("ceph-iscsi/1", "b.lab", "10.0.0.2"),
+        ),
+        gateways_only=False,
+        pool="ceph-iscsi",
+        data_pool=None,
+        image="disk_1",
+        size="1G",
+        initiator=GOOD["client-initiatorname"],
+        username="username1",
+        password="password1234",
+    )
+    assert cluster.client == "ceph-iscsi"
+    assert (unit.results, unit.failed) == ({"iqn": GOOD["iqn"]}, None)
+
+
+def test_named_gateways_are_the_only_ones(unit):
+    unit.params["gateway-units"] = "ceph-iscsi/1 ceph-iscsi/0"
+    actions.main("create-target")
+    assert unit.created[0][0].gateways_only
+
+
+def test_named_pools_are_handed_on(unit):
+    unit.params.update({"rbd-pool-name": "data", "ec-rbd-metadata-pool": "meta"})
+    actions.main("create-target")
+    unit.gateway.target_pools.assert_called_once_with("data", "meta")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "words"),
+    [
+        ("iqn", "notaniqn", "iqn: 'notaniqn' is not valid"),
+        ("client-initiatorname", "me", "client-initiatorname: 'me' is not valid"),
+        ("image-size", "1Q", "image-size: '1Q' is not valid"),
+        ("image-name", "a/b", "image-name: 'a/b' is not valid"),
+        ("rbd-pool-name", "a b", "rbd-pool-name: 'a b' is not valid"),
+        ("ec-rbd-metadata-pool", "a b", "ec-rbd-metadata-pool: 'a b' is not valid"),
+        ("gateway-units", "ceph-iscsi/0 ceph-iscsi/9", "gateway-units: ceph-iscsi/9 not in this"),
+        ("gateway-units", "ceph-iscsi/0 ceph-iscsi/2", "gateway-units: ceph-iscsi/2 not ready"),
+        ("client-username", "short", "invalid username or password: username must be between 8"),
+        ("client-password", "short", "invalid username or password: password must be between 12"),
+    ],
+)
+def test_bad_parameters_fail_before_anything_is_asked(unit, parameter, value, words):
+    unit.params[parameter] = value
+    actions.main("create-target")
+    assert unit.failed.startswith(words)
+    assert unit.results == {"err": unit.failed}
+    assert unit.created == []
+
+
+def test_create_target_needs_a_configured_gateway(unit):
+    reactive.clear_flag("config.rendered")
+    actions.main("create-target")
+    assert "not configured yet" in unit.failed
+
+
+def test_a_failure_is_told_in_words(unit, monkeypatch):
+    monkeypatch.setattr(targets, "create", mock.Mock(side_effect=GatewayError("no such luck")))
+    actions.main("create-target")
+    assert (unit.failed, unit.results) == ("no such luck", {"err": "no such luck"})
+
+
+def test_what_nobody_expected_is_told_without_what_it_says(unit, monkeypatch):
+    error = KeyError(GOOD["client-password"])
+    monkeypatch.setattr(targets, "create", mock.Mock(side_effect=error))
+    actions.main("create-target")
+    assert unit.failed == "create-target failed unexpectedly (KeyError); the unit's log says where"
+    assert "actions.py" in "".join(unit.log)
+    assert GOOD["client-password"] not in json.dumps([unit.failed, unit.results, unit.log])
+
+
+@pytest.mark.parametrize("name", ["pause", "resume"])
+def test_pause_and_resume(unit, name):
+    actions.main(name)
+    getattr(unit.gateway, name).assert_called_once_with()
+    unit.gateway.assess_status.assert_called_once_with()
+    assert (unit.results, unit.failed) == ({}, None)
+
+
+@pytest.mark.parametrize("name", ["pause", "resume"])
+def test_pause_and_resume_fail_when_a_service_does(unit, name):
+    getattr(unit.gateway, name).side_effect = GatewayError("services that did not stop: x")
+    actions.main(name)
+    assert unit.failed == "services that did not stop: x"
+    unit.gateway.assess_status.assert_called_once_with()

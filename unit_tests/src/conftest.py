@@ -1,0 +1,25 @@
+"""The charm's code runs here as in a hook of ceph-iscsi/0, with flags in memory and no tools."""
+
+import charmhelpers.osplatform
+
+# It refuses to be imported on anything but Ubuntu and CentOS.
+charmhelpers.osplatform.get_platform = lambda: "ubuntu"
+
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+from charmhelpers.core import hookenv, unitdata  # noqa: E402
+
+SRC = Path(__file__).resolve().parents[2] / "src"
+
+
+@pytest.fixture
+def hook(monkeypatch):
+    """The environment of a hook; returns what it has logged."""
+    logged = []
+    monkeypatch.setenv("JUJU_UNIT_NAME", "ceph-iscsi/0")
+    monkeypatch.setenv("JUJU_HOOK_NAME", "config-changed")
+    monkeypatch.setenv("CHARM_DIR", str(SRC))
+    monkeypatch.setattr(unitdata, "_KV", unitdata.Storage(":memory:"))
+    monkeypatch.setattr(hookenv, "log", lambda message, level=None: logged.append(message))
+    return logged

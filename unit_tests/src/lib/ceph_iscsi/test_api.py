@@ -1,0 +1,115 @@
+"""The reader, against a real server on this machine that answers as rbd-target-api does."""
+
+import base64
+import http.server
+import json
+import socket
+import threading
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from ceph_iscsi.api import Api
+from ceph_iscsi.errors import GatewayError
+
+PASSWORD = "p" * 32
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server whose ``answers`` are (code, document or text) by path; records ``asked``."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked.append((self.path, self.headers["Authorization"]))
+            code, content = self.server.answers[urlsplit(self.path).path]
+            body = (content if isinstance(content, str) else json.dumps(content)).encode()
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.answers, running.asked = {}, []
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+@pytest.fixture
+def api(server, tmp_path):
+    cfg = tmp_path / "iscsi-gateway.cfg"
+    cfg.write_text(
+        "# comment\n[config]\napi_secure = false\napi_user = admin\n"
+        f"api_password = {PASSWORD}\napi_port = {server.server_port}\n"
+    )
+    return Api.of("127.0.0.1", cfg)
+
+
+def test_the_state_is_read_with_the_credentials_of_the_configuration_file(server, api):
+    server.answers["/api/config"] = (200, {"targets": {}})
+    assert api.config() == {"targets": {}}
+    api.config(decrypted=True)
+    login = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
+    assert server.asked[0] == ("/api/config", f"Basic {login}")
+    assert parse_qs(urlsplit(server.asked[1][0]).query) == {"decrypt_passwords": ["true"]}
+
+
+def test_name_hash_and_ping(server, api):
+    server.answers["/api/sysinfo/hostname"] = (200, {"data": "a.lab"})
+    server.answers["/api/sysinfo/checkconf"] = (200, {"data": "abc"})
+    server.answers["/api/_ping"] = (200, {"message": "pong"})
+    assert (api.hostname(), api.settings_hash()) == ("a.lab", "abc")
+    api.ping()
+
+
+def test_a_gateway_without_portals_says_so(server, api):
+    server.answers["/api/_ping"] = (503, {"message": "pong"})
+    with pytest.raises(GatewayError, match="answers, but no portal listens for initiators"):
+        api.ping()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((403, {"message": "API access not available to ::1"}), "API access not available"),
+        ((401, {"message": "Missing credentials"}), "Missing credentials"),
+        ((500, "<html>oops</html>"), "Internal Server Error"),
+    ],
+)
+def test_a_refusal_is_told_in_the_apis_words(server, api, answer, words):
+    server.answers["/api/config"] = answer
+    with pytest.raises(GatewayError) as error:
+        api.config()
+    assert words in str(error.value)
+    assert str(error.value).endswith(f"({answer[0]})")
+    assert PASSWORD not in str(error.value) + repr(api)
+
+
+def test_a_gateway_that_is_not_there_is_told_with_the_systems_reason():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        api = Api("127.0.0.1", unused.getsockname()[1], "admin", PASSWORD)
+        with pytest.raises(GatewayError, match=r"http://127.*does not answer: Connection refused"):
+            api.ping()
+
+
+def test_a_name_that_does_not_resolve_is_told():
+    with pytest.raises(GatewayError, match=r"does not answer: .*(not known|resolution)"):
+        Api("nowhere.invalid", 5000, "admin", PASSWORD).ping()
+
+
+def test_a_gateway_that_is_silent_is_told(server, api, monkeypatch):
+    monkeypatch.setattr("ceph_iscsi.api.TIMEOUTS", (0.2, 0.2))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mute = Api("127.0.0.1", silent.getsockname()[1], "admin", PASSWORD)
+        with pytest.raises(GatewayError, match="does not answer: no answer in time"):
+            mute.ping()
+
+
+def test_without_a_configuration_file_there_is_no_api(tmp_path):
+    with pytest.raises(GatewayError, match="not configured yet"):
+        Api.of(cfg=tmp_path / "none")

@@ -1,0 +1,170 @@
+import pytest
+from ceph_iscsi import process, services
+from ceph_iscsi.errors import GatewayError
+
+API, GW = services.MANAGED
+TCMU = services.TCMU_RUNNER
+
+
+class FakeSystemd:
+    """systemctl on services with an active state and a unit file state."""
+
+    def __init__(self):
+        self.active = dict.fromkeys((TCMU, API, GW), "inactive")
+        self.files = dict.fromkeys((TCMU, API, GW), "enabled")
+        self.calls = []
+        self.refuses_to_stop = set()
+
+    def run(self, argv, timeout=60):
+        assert argv[0] == "systemctl"
+        words = [word for word in argv[1:] if not word.startswith("--")]
+        if words[0] == "show":
+            return "\n\n".join(self._show(name) for name in words[1:]) + "\n"
+        return self._change(*words)
+
+    def _show(self, name):
+        state = self.active.get(name, "inactive")
+        return f"ActiveState={state}\nUnitFileState={self.files.get(name, '')}"
+
+    def _change(self, verb, *names):
+        self.calls.append(f"{verb} {' '.join(names)}")
+        for name in names:
+            match verb:
+                case "restart" if self.files[name] == "masked":
+                    raise process.CommandFailed("`systemctl` failed: masked", 1, "")
+                case "restart":
+                    self.active[name] = "active"
+                case "stop" if name not in self.refuses_to_stop:
+                    self.active[name] = "inactive"
+                case "enable" | "disable":
+                    if self.files[name] != "masked":
+                        self.files[name] = f"{verb}d"
+                case "mask":
+                    self.files[name] = "masked"
+                case "unmask":
+                    self.files[name] = "disabled"
+        return ""
+
+
+@pytest.fixture
+def systemd(monkeypatch, tmp_path):
+    fake = FakeSystemd()
+    monkeypatch.setattr(process, "run", fake.run)
+    monkeypatch.setattr(services, "RESTART_MARK", tmp_path / "mark")
+    monkeypatch.setattr(services.time, "sleep", lambda seconds: None)
+    return fake
+
+
+def ready():
+    """The gateway is ready at once."""
+
+
+def never():
+    raise GatewayError("no answer")
+
+
+def running(systemd):
+    systemd.active.update({TCMU: "active", API: "active", GW: "active"})
+
+
+def test_states_come_from_one_call_for_unknown_services_too(systemd):
+    systemd.active[API] = "failed"
+    assert services.states(API, "unknown") == {
+        API: services.State(active=False, failed=True, enabled=True),
+        "unknown": services.State(active=False, failed=False, enabled=False),
+    }
+
+
+def test_stopped_services_are_sorted(systemd):
+    assert services.stopped(TCMU, *services.MANAGED) == [API, GW, TCMU]
+    running(systemd)
+    assert services.stopped(TCMU, *services.MANAGED) == []
+
+
+def test_masked_services_are_unmasked_enabled_and_started_past_the_start_limit(systemd):
+    services.keep_down()
+    systemd.calls.clear()
+    assert services.run_all(ready) is True
+    assert systemd.calls == [
+        f"unmask {API} {GW}",
+        f"enable {API} {GW}",
+        f"reset-failed {TCMU}",
+        f"restart {TCMU}",
+        f"reset-failed {API} {GW}",
+        f"restart {API} {GW}",
+    ]
+
+
+def test_running_services_are_left_alone(systemd):
+    running(systemd)
+    assert services.run_all(ready) is False
+    assert systemd.calls == []
+
+
+def test_a_due_restart_restarts_the_daemons_once_but_not_tcmu_runner(systemd):
+    running(systemd)
+    services.mark_restart()
+    assert services.run_all(ready) is True
+    assert systemd.calls == [f"reset-failed {API} {GW}", f"restart {API} {GW}"]
+    assert services.run_all(ready) is False
+
+
+def test_one_that_is_down_is_started_alone(systemd):
+    running(systemd)
+    systemd.active[GW] = "failed"
+    services.run_all(ready)
+    assert systemd.calls == [f"reset-failed {GW}", f"restart {GW}"]
+
+
+def test_a_restart_stays_due_if_it_fails(systemd, monkeypatch):
+    running(systemd)
+    services.mark_restart()
+    systemd.files[API] = systemd.files[GW] = "masked"
+    monkeypatch.setattr(systemd, "_change", never_change)
+    with pytest.raises(GatewayError):
+        services.run_all(ready)
+    assert services.restart_needed()
+
+
+def never_change(*words):
+    raise process.CommandFailed("`systemctl` failed: no", 1, "")
+
+
+def test_a_gateway_that_is_not_ready_in_time_is_an_error(systemd, monkeypatch):
+    monkeypatch.setattr(services, "API_TIME_LIMIT", -1)
+    with pytest.raises(GatewayError, match="no answer"):
+        services.run_all(never)
+
+
+def test_waiting_ends_when_a_daemon_has_failed_for_good(systemd):
+    def failing():
+        systemd.active[API] = "failed"
+        raise GatewayError("no answer")
+
+    with pytest.raises(GatewayError, match="no answer"):
+        services.run_all(failing)
+
+
+def test_waiting_goes_on_until_ready(systemd):
+    answers = [GatewayError("starting"), GatewayError("starting"), None]
+
+    def check():
+        answer = answers.pop(0)
+        if answer:
+            raise answer
+
+    assert services.run_all(check) is True
+    assert answers == []
+
+
+def test_stopping_disables_and_masks(systemd):
+    running(systemd)
+    services.stop_all()
+    assert systemd.calls == [f"stop {GW} {API}", f"disable {API} {GW}", f"mask {API} {GW}"]
+
+
+def test_a_service_that_does_not_stop_is_an_error(systemd):
+    running(systemd)
+    systemd.refuses_to_stop.add(API)
+    with pytest.raises(GatewayError, match=f"services that did not stop: {API}$"):
+        services.stop_all()

@@ -1,0 +1,427 @@
+"""Decisions of the charm class, with flags and files for real."""
+
+import os
+import string
+from types import SimpleNamespace
+
+import charms.reactive as reactive
+import pytest
+from ceph_iscsi import services
+from ceph_iscsi.errors import GatewayError
+from charm.openstack import ceph_iscsi
+from charm_options import config
+from charmhelpers.core import hookenv, host
+
+
+class FakePeers:
+    """The peers as the endpoint shows them."""
+
+    def __init__(self, addresses=("10.0.0.2", "10.0.0.1"), allowed=(), units=2):
+        self.peer_addresses = list(addresses)
+        self.allowed_ips = list(allowed)
+        self.unit_count = units
+        self.admin_password = None
+        self.ready = None
+
+    def set_admin_password(self, password):
+        self.admin_password = password
+
+    def announce_ready(self, fqdn):
+        self.ready = fqdn
+
+    def withdraw_ready(self):
+        self.ready = None
+
+
+class FakeCeph:
+    """Ceph as the endpoint shows it; methods that ask for something are recorded."""
+
+    key, auth, broker_error = "a2V5", "cephx", None
+
+    def __init__(self):
+        self.asked = []
+
+    def mon_hosts(self):
+        return ["10.9.0.3", "10.9.0.1"]
+
+    def __getattr__(self, method):
+        return lambda **arguments: self.asked.append((method, arguments))
+
+
+@pytest.fixture
+def machine(hook, monkeypatch, tmp_path):
+    """Paths below a temporary directory, no service manager, API and model as told."""
+    state = SimpleNamespace(
+        log=hook, root=tmp_path, started=[], api="host-1.lab", leader=True, container=False
+    )
+
+    def check_ready(self):
+        if state.api != "host-1.lab":
+            raise GatewayError("the API does not answer")
+
+    def run_all(check_ready):
+        state.started.append(services.restart_needed())
+        services.unmark_restart()
+        check_ready()
+
+    monkeypatch.setattr(ceph_iscsi, "CEPH_CONF", tmp_path / "iscsi" / "ceph.conf")
+    monkeypatch.setattr(ceph_iscsi, "GATEWAY_CFG", tmp_path / "iscsi-gateway.cfg")
+    monkeypatch.setattr(ceph_iscsi.CephISCSIGatewayCharm, "check_ready", check_ready)
+    monkeypatch.setattr(ceph_iscsi.socket, "getfqdn", lambda: "host-1.lab")
+    monkeypatch.setattr(services, "RESTART_MARK", tmp_path / "mark")
+    monkeypatch.setattr(services, "run_all", run_all)
+    monkeypatch.setattr(services, "stop_all", lambda: state.started.append("stop"))
+    monkeypatch.setattr(services, "stopped", lambda *names: [])
+    monkeypatch.setattr(hookenv, "is_leader", lambda: state.leader)
+    monkeypatch.setattr(host, "is_container", lambda: state.container)
+    monkeypatch.setattr(os, "fchown", lambda *_: None)
+    monkeypatch.setattr(os, "chown", lambda *_: None)
+    return state
+
+
+def gateway(**options):
+    return ceph_iscsi.CephISCSIGatewayCharm(config=config(**options))
+
+
+def peers_with_password(**kwargs):
+    peers = FakePeers(**kwargs)
+    peers.admin_password = "s" * 32
+    return peers
+
+
+# Installing
+
+
+def test_packages_are_installed_with_the_daemons_kept_down(machine, monkeypatch):
+    done = []
+    base = ceph_iscsi.CephISCSIGatewayCharm.__mro__[1]
+    monkeypatch.setattr(base, "install", lambda self: done.append("packages"))
+    monkeypatch.setattr(services, "keep_down", lambda: done.append("kept down"))
+    assert gateway().install() is True
+    assert done == ["kept down", "packages"]
+    reactive.set_flag("charm.installed")
+    gateway().install()
+    assert done[2:] == ["packages"]
+
+
+def test_nothing_is_installed_in_a_container(machine):
+    machine.container = True
+    assert gateway().install() is False
+
+
+# Ceph and peers
+
+
+def test_ceph_is_asked_for_everything_in_order(machine):
+    ceph = FakeCeph()
+    gateway().request_pools(ceph)
+    assert [method for method, _ in ceph.asked] == [
+        "create_replicated_pool",
+        "create_replicated_pool",
+        "request_ceph_permissions",
+        "request_osd_settings",
+    ]
+    assert ceph.asked[2][1]["client_name"] == "ceph-iscsi"
+
+
+def test_with_an_invalid_option_ceph_is_asked_for_nothing(machine):
+    ceph = FakeCeph()
+    gateway(pool_type="mirror").request_pools(ceph)
+    assert ceph.asked == []
+
+
+def test_the_leader_makes_a_password_of_32_characters_once(machine):
+    peers = FakePeers()
+    gateway().share_password(peers)
+    password = peers.admin_password
+    assert len(password) == 32
+    assert set(password) <= set(string.ascii_letters + string.digits)
+    gateway().share_password(peers)
+    assert peers.admin_password == password
+
+
+def test_other_units_make_none(machine):
+    machine.leader = False
+    peers = FakePeers()
+    gateway().share_password(peers)
+    assert peers.admin_password is None
+
+
+# Files
+
+
+def configure(peers=None, clients=None, **options):
+    peers = peers or peers_with_password()
+    access = clients and SimpleNamespace(client_addresses=clients)
+    return gateway(**options).configure(FakeCeph(), peers, access), peers
+
+
+def content(machine, name):
+    return (machine.root / name).read_text()
+
+
+def mode(machine, name):
+    return (machine.root / name).stat().st_mode & 0o777
+
+
+def test_files_hold_what_the_gateway_needs_and_secrets_are_for_root_alone(machine):
+    configure(peers_with_password(allowed=["10.5.0.1"]), clients=["10.7.0.2", "10.7.0.1"])
+    settings = dict(
+        line.split(" = ", 1)
+        for line in content(machine, "iscsi-gateway.cfg").splitlines()
+        if " = " in line
+    )
+    assert settings == {
+        "cluster_name": "ceph",
+        "cluster_client_name": "client.ceph-iscsi",
+        "pool": "iscsi",
+        "gateway_keyring": "ceph.client.ceph-iscsi.keyring",
+        "ceph_config_dir": "/etc/ceph/iscsi",
+        "logger_level": "20",
+        "log_to_file": "true",
+        "api_secure": "false",
+        "api_user": "admin",
+        "api_password": "s" * 32,
+        "api_port": "5000",
+        "trusted_ip_list": "10.0.0.1,10.0.0.2,10.5.0.1,10.7.0.1,10.7.0.2",
+    }
+    ceph_conf = content(machine, "iscsi/ceph.conf")
+    assert "auth supported = cephx\nmon host = 10.9.0.1,10.9.0.3\n" in ceph_conf
+    assert "keyring = /etc/ceph/iscsi/$cluster.$name.keyring\n" in ceph_conf
+    assert "[client.ceph-iscsi]\nlog file = " in ceph_conf
+    keyring = "iscsi/ceph.client.ceph-iscsi.keyring"
+    assert content(machine, keyring) == "[client.ceph-iscsi]\n\tkey = a2V5\n"
+    assert [mode(machine, name) for name in ("iscsi-gateway.cfg", "iscsi/ceph.conf", keyring)] == [
+        0o600,
+        0o644,
+        0o600,
+    ]
+
+
+def test_the_gateways_file_is_the_same_on_all_units(machine, monkeypatch):
+    configure(peers_with_password(addresses=["10.0.0.2", "10.0.0.1"]))
+    first = content(machine, "iscsi-gateway.cfg")
+    monkeypatch.setenv("JUJU_UNIT_NAME", "ceph-iscsi/1")
+    monkeypatch.setattr(ceph_iscsi.socket, "getfqdn", lambda: "host-2.lab")
+    configure(peers_with_password(addresses=["10.0.0.1", "10.0.0.2"]))
+    assert content(machine, "iscsi-gateway.cfg") == first
+
+
+def test_log_options_have_their_effect(machine):
+    configure(loglevel=0, use_syslog=True)
+    assert "logger_level = 30\nlog_to_file = false\n" in content(machine, "iscsi-gateway.cfg")
+    ceph_conf = content(machine, "iscsi/ceph.conf")
+    assert "log to syslog = true\nerr to syslog = true\nlog to file = false\n" in ceph_conf
+    assert "debug rbd = 0/5\n" in ceph_conf
+
+
+def test_the_client_follows_the_applications_name(machine, monkeypatch):
+    monkeypatch.setenv("JUJU_UNIT_NAME", "storage-gw/3")
+    configure()
+    assert "cluster_client_name = client.storage-gw" in content(machine, "iscsi-gateway.cfg")
+    assert (machine.root / "iscsi/ceph.client.storage-gw.keyring").exists()
+
+
+# Daemons
+
+
+def test_a_restart_is_due_only_when_a_file_has_changed(machine):
+    configure()
+    configure()
+    configure(peers_with_password(addresses=["10.0.0.1", "10.0.0.2", "10.0.0.3"]))
+    configure(peers_with_password(addresses=["10.0.0.1", "10.0.0.2", "10.0.0.3"]))
+    assert machine.started == [True, False, True, False]
+
+
+def test_a_hook_killed_before_the_restart_is_made_good_by_the_next(machine, monkeypatch):
+    def killed(check_ready):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(services, "run_all", killed)
+        configure()
+    configure()
+    assert machine.started == [True]
+
+
+def test_a_paused_unit_renders_but_does_not_start_and_is_not_announced(machine):
+    reactive.set_flag("charm.paused")
+    done, peers = configure()
+    assert (done, machine.started, peers.ready) == (True, [], None)
+    assert services.restart_needed()
+
+
+def test_a_gateway_is_announced_when_its_api_answers_and_withdrawn_when_not(machine):
+    _, peers = configure()
+    assert peers.ready == "host-1.lab"
+    machine.api = None
+    configure(peers)
+    assert peers.ready is None
+    assert any("the API does not answer" in line for line in machine.log)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"JUJU_HOOK_NAME": "cluster-relation-departed", "JUJU_DEPARTING_UNIT": "ceph-iscsi/0"},
+        {"JUJU_HOOK_NAME": "stop"},
+    ],
+)
+def test_a_unit_that_is_leaving_changes_nothing_more(machine, monkeypatch, environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert configure()[0] is False
+    assert (machine.started, list(machine.root.iterdir())) == ([], [])
+
+
+def test_a_unit_that_stays_follows_one_that_leaves(machine, monkeypatch):
+    monkeypatch.setenv("JUJU_HOOK_NAME", "cluster-relation-departed")
+    monkeypatch.setenv("JUJU_DEPARTING_UNIT", "ceph-iscsi/1")
+    assert configure()[0] is True
+
+
+def test_an_invalid_option_leaves_everything_as_it_is(machine):
+    assert configure(loglevel=99)[0] is False
+    assert (machine.started, list(machine.root.iterdir())) == ([], [])
+
+
+# Pausing
+
+
+@pytest.fixture
+def cluster(machine, monkeypatch):
+    """The peers, as the flag of their relation leads to them."""
+    peers = peers_with_password()
+    peers.announce_ready("host-1.lab")
+    monkeypatch.setattr(
+        reactive, "endpoint_from_flag", {"cluster.connected": peers, "none": None}.get
+    )
+    monkeypatch.setattr(reactive, "endpoint_from_name", {"cluster": peers}.get)
+    return peers
+
+
+def test_pausing_withdraws_the_gateway_and_stops_the_services(machine, cluster):
+    gateway().pause()
+    assert reactive.is_flag_set("charm.paused")
+    assert (cluster.ready, machine.started) == (None, ["stop"])
+
+
+def test_a_service_that_does_not_stop_leaves_the_unit_paused(machine, cluster, monkeypatch):
+    def stuck():
+        raise GatewayError("services that did not stop: rbd-target-api")
+
+    monkeypatch.setattr(services, "stop_all", stuck)
+    with pytest.raises(GatewayError):
+        gateway().pause()
+    assert reactive.is_flag_set("charm.paused")
+
+
+def test_resuming_starts_on_the_files_as_they_are_now(machine, cluster):
+    configure()
+    reactive.set_flag("config.rendered")
+    gateway().pause()
+    configure(peers_with_password(allowed=["10.5.0.1"]))
+    gateway().resume()
+    assert not reactive.is_flag_set("charm.paused")
+    assert machine.started == [True, "stop", True]
+    assert cluster.ready == "host-1.lab"
+
+
+def test_resuming_fails_if_the_gateway_does_not_answer(machine, cluster):
+    reactive.set_flag("config.rendered")
+    machine.api = None
+    with pytest.raises(GatewayError, match="does not answer"):
+        gateway().resume()
+
+
+def test_resuming_before_there_is_a_configuration_only_ends_the_pause(machine, cluster):
+    reactive.set_flag("charm.paused")
+    gateway().resume()
+    assert (reactive.is_flag_set("charm.paused"), machine.started) == (False, [])
+
+
+def test_a_unit_that_is_removed_stops_serving(machine, monkeypatch):
+    gateway().retire()
+    assert machine.started == ["stop"]
+
+
+# Status
+
+READY = (
+    "ceph-client.connected",
+    "ceph-client.available",
+    "ceph-client.pools.available",
+    "config.rendered",
+)
+
+
+@pytest.fixture
+def told(machine, cluster, monkeypatch):
+    """A unit on which all is well; returns a function that says what its status is."""
+    for flag in READY:
+        reactive.set_flag(flag)
+    said = []
+    monkeypatch.setattr(hookenv, "status_set", lambda *status: said.append(status))
+    monkeypatch.setattr(hookenv, "application_version_set", lambda version: None)
+
+    def status(**options):
+        gateway(**options)._assess_status()
+        return said.pop()
+
+    return status
+
+
+def test_status_texts_and_their_precedence(told, machine, cluster, monkeypatch):
+    ceph = FakeCeph()
+    endpoints = {"cluster": cluster, "ceph-client": ceph}
+    monkeypatch.setattr(reactive, "endpoint_from_name", endpoints.get)
+    assert told() == ("active", "Unit is ready")
+    # From the last of the precedence to the first: each covers those before.
+    reactive.clear_flag("config.rendered")
+    assert told() == ("waiting", "Charm configuration in progress")
+    reactive.set_flag("config.rendered")
+    monkeypatch.setattr(services, "stopped", lambda *names: sorted(names))
+    down = "rbd-target-api, rbd-target-gw, tcmu-runner"
+    assert told() == ("blocked", f"Services not running that should be: {down}")
+    reactive.clear_flag("ceph-client.pools.available")
+    reactive.clear_flag("config.rendered")
+    assert told() == ("waiting", "Incomplete relations: ceph-client")
+    ceph.broker_error = "pool too big"
+    assert told() == ("blocked", "Ceph refused the request: pool too big")
+    reactive.clear_flag("ceph-client.available")
+    assert told() == ("waiting", "Incomplete relations: ceph-client")
+    reactive.clear_flag("ceph-client.connected")
+    assert told() == ("blocked", "Missing relations: ceph-client")
+    reactive.set_flag("charm.paused")
+    assert told() == ("maintenance", "Paused. Use 'resume' action to resume normal service.")
+    reactive.set_flag("upgrade.series.in-progress")
+    upgrade = "Ready for do-release-upgrade and reboot. Set complete when finished."
+    assert told() == ("blocked", upgrade)
+    cluster.unit_count = 5
+    assert told() == ("blocked", "5 is an invalid unit count")
+    machine.container = True
+    assert told() == ("blocked", "Charm cannot be deployed into a container")
+    problem = "pool-type=mirror, allowed: replicated, erasure-coded"
+    assert told(pool_type="mirror") == ("blocked", f"Invalid configuration: {problem}")
+
+
+@pytest.mark.parametrize(("count", "good"), [(1, False), (2, True), (3, True), (4, True)])
+def test_two_to_four_units(told, cluster, count, good):
+    cluster.unit_count = count
+    assert (told() == ("active", "Unit is ready")) is good
+
+
+def test_a_refused_change_is_told_although_the_gateway_serves(told, cluster, monkeypatch):
+    ceph = FakeCeph()
+    ceph.broker_error = "no such plugin"
+    endpoints = {"cluster": cluster, "ceph-client": ceph}
+    monkeypatch.setattr(reactive, "endpoint_from_name", endpoints.get)
+    reactive.clear_flag("ceph-client.pools.available")
+    assert told() == ("blocked", "Ceph refused the request: no such plugin")
+    ceph.broker_error = None
+    assert told() == ("active", "Unit is ready")
+
+
+def test_status_of_a_unit_without_peers_yet(told, monkeypatch):
+    monkeypatch.setattr(reactive, "endpoint_from_name", lambda name: None)
+    assert told() == ("blocked", "1 is an invalid unit count")

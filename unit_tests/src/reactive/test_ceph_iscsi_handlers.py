@@ -1,0 +1,134 @@
+"""The whole table of handlers, and what each of them does with the charm's instance."""
+
+import importlib
+import sys
+from collections import defaultdict
+from unittest import mock
+
+import charms.reactive as reactive
+import charms_openstack.bus
+import charms_openstack.charm
+import pytest
+
+QUIET = "is-update-status-hook"
+INSTALLED = "charm.installed"
+
+
+@pytest.fixture
+def handlers(hook, monkeypatch):
+    """The module of handlers, its ``table`` of decorators, and the instance that they act on."""
+    table = defaultdict(dict)
+
+    def recorder(kind):
+        def decorator(*flags):
+            def note(function):
+                table[function.__name__][kind] = flags
+                return function
+
+            return note
+
+        return decorator
+
+    for kind in ("when", "when_not", "when_any", "when_not_all", "hook"):
+        monkeypatch.setattr(reactive, kind, recorder(kind))
+    monkeypatch.setattr(charms_openstack.bus, "discover", lambda: None)
+    gateway = mock.MagicMock()
+    instance = mock.MagicMock(return_value=mock.MagicMock(__enter__=lambda self: gateway))
+    monkeypatch.setattr(charms_openstack.charm, "provide_charm_instance", instance)
+    sys.modules.pop("ceph_iscsi_handlers", None)
+    module = importlib.import_module("ceph_iscsi_handlers")
+    yield module, dict(table), gateway
+    sys.modules.pop("ceph_iscsi_handlers", None)
+
+
+def test_the_table_of_handlers(handlers):
+    _, table, _ = handlers
+    assert table == {
+        "install": {"when_not": (INSTALLED, QUIET)},
+        "request_pools": {
+            "when": (INSTALLED, "ceph-client.connected"),
+            "when_not": (QUIET,),
+        },
+        "share_password": {
+            "when": (INSTALLED, "cluster.connected"),
+            "when_not": ("cluster.available", QUIET),
+        },
+        "configure": {
+            "when": (
+                INSTALLED,
+                "ceph-client.available",
+                "ceph-client.pools.available",
+                "cluster.available",
+            ),
+            "when_not": (QUIET,),
+        },
+        "withdraw": {
+            "when": ("config.rendered", "cluster.connected"),
+            "when_not": ("ceph-client.available", QUIET),
+        },
+        "publish_access": {
+            "when": ("admin-access.connected", "cluster.available"),
+            "when_not": (QUIET,),
+        },
+        "retire": {"hook": ("stop",)},
+        "tell_status": {"when_not": (QUIET,)},
+    }
+
+
+def test_no_handler_runs_in_update_status(handlers):
+    _, table, _ = handlers
+    for name, conditions in table.items():
+        assert QUIET in conditions.get("when_not", ()) or "hook" in conditions, name
+
+
+def test_defaults_that_the_layers_provide(handlers):
+    flags = {flag for flag in reactive.get_flags() if "do-default" in flag}
+    assert flags == {
+        "charms.openstack.do-default-update-status",
+        "charms.openstack.do-default-upgrade-charm",
+    }
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_unit_counts_as_installed_only_if_it_is(handlers, done):
+    module, _, gateway = handlers
+    gateway.install.return_value = done
+    module.install()
+    assert reactive.is_flag_set(INSTALLED) is done
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_files_count_as_rendered_only_if_they_are(handlers, done):
+    module, _, gateway = handlers
+    gateway.configure.return_value = done
+    module.configure()
+    assert reactive.is_flag_set("config.rendered") is done
+
+
+def test_without_ceph_the_gateway_is_withdrawn_and_to_be_rendered_anew(handlers, monkeypatch):
+    module, _, _ = handlers
+    cluster = mock.MagicMock()
+    monkeypatch.setattr(reactive, "endpoint_from_name", {"cluster": cluster}.get)
+    reactive.set_flag("config.rendered")
+    module.withdraw()
+    cluster.withdraw_ready.assert_called_once_with()
+    assert not reactive.is_flag_set("config.rendered")
+
+
+@pytest.mark.parametrize(
+    ("handler", "method", "endpoints"),
+    [
+        ("request_pools", "request_pools", ["ceph-client"]),
+        ("share_password", "share_password", ["cluster"]),
+        ("publish_access", "publish_access", ["admin-access", "cluster"]),
+        ("retire", "retire", []),
+        ("tell_status", "assess_status", []),
+    ],
+)
+def test_other_handlers_are_one_call_on_the_charm(
+    handlers, monkeypatch, handler, method, endpoints
+):
+    module, _, gateway = handlers
+    monkeypatch.setattr(reactive, "endpoint_from_name", lambda name: name)
+    getattr(module, handler)()
+    assert gateway.method_calls == [getattr(mock.call, method)(*endpoints)]
