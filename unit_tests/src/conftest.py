@@ -1,14 +1,9 @@
 """The charm's code runs here as in a hook of ceph-iscsi/0, with flags in memory and no tools."""
 
-import charmhelpers.osplatform
+from pathlib import Path
 
-# It refuses to be imported on anything but Ubuntu and CentOS.
-charmhelpers.osplatform.get_platform = lambda: "ubuntu"
-
-from pathlib import Path  # noqa: E402
-
-import pytest  # noqa: E402
-from charmhelpers.core import hookenv, unitdata  # noqa: E402
+import pytest
+from charmhelpers.core import hookenv, unitdata
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 

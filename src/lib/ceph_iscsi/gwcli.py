@@ -4,6 +4,7 @@ Why not ``gwcli COMMAND``: it then exits 0 whatever the API said, takes seconds 
 and shows CHAP secrets to every local user. To commands that it reads, it prints an answer each.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -145,10 +146,9 @@ class _Session:
         return answer.decode(errors="replace")
 
     def _write(self, line: str) -> None:
-        try:
+        # If it has ended, the next read finds out, and tells what it printed last.
+        with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(f"{line}\n".encode())
-        except BrokenPipeError:
-            pass  # it has ended; the next read finds out and says what it printed last
 
     def _give_up(self) -> None:
         self._late.set()

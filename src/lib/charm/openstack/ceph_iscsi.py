@@ -102,9 +102,12 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         :param ceph: endpoint of ceph-client, with key and pools
         :param cluster: endpoint of the peers, with the password
         :param admin_access: endpoint of the API's clients, None if there are none
-        :returns: whether it was done; not with an invalid option, nor on a unit that is leaving
+        :returns: whether it was done; not with an invalid option, nor on a unit that is leaving,
+            nor for the first time while the number of units is not one to serve with
         """
         if self.invalid_option or self.is_leaving:
+            return False
+        if cluster.unit_count not in UNIT_COUNTS and not reactive.is_flag_set("config.rendered"):
             return False
         self.write_files(self.context(ceph, cluster, admin_access))
         if not reactive.is_flag_set(PAUSED):

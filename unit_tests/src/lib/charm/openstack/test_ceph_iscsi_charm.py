@@ -280,6 +280,14 @@ def test_a_unit_that_stays_follows_one_that_leaves(machine, monkeypatch):
     assert configure()[0] is True
 
 
+def test_daemons_first_start_when_there_are_units_to_serve_with(machine):
+    assert configure(peers_with_password(units=1))[0] is False
+    assert machine.started == []
+    assert configure(peers_with_password(units=2))[0] is True
+    reactive.set_flag("config.rendered")
+    assert configure(peers_with_password(units=1))[0] is True
+
+
 def test_an_invalid_option_leaves_everything_as_it_is(machine):
     assert configure(loglevel=99)[0] is False
     assert (machine.started, list(machine.root.iterdir())) == ([], [])
