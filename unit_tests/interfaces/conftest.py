@@ -103,7 +103,7 @@ def role():
     """Import a role of an interface as the framework does: ``role("ceph-client", "requires")``."""
 
     def load(interface: str, role: str) -> Any:
-        name = f"relations.{interface}.{role}"
+        name = f"interfaces.{interface}.{role}"
         if name not in sys.modules:
             path = INTERFACES / interface / f"{role}.py"
             spec = importlib.util.spec_from_file_location(name, path)
