@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 import string
+from pathlib import Path
 from typing import Any
 
 import charms.reactive as reactive
@@ -16,6 +17,7 @@ from ceph_iscsi.errors import GatewayError
 from charmhelpers.core import hookenv, host
 
 PAUSED = "charm.paused"
+CONTAINER_NOTE = Path("/run/systemd/container")
 API_USER = "admin"
 API_PORT = 5000
 UNIT_COUNTS = range(2, 5)
@@ -48,13 +50,18 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
 
         :returns: whether it was done; in a container, where there is no LIO, it is not
         """
-        if host.is_container():
+        if self.is_in_container:
             hookenv.log("a container has no LIO: nothing is installed", hookenv.WARNING)
             return False
         if not reactive.is_flag_set("charm.installed"):
             services.keep_down()
         super().install()
         return True
+
+    @property
+    def is_in_container(self) -> bool:
+        """Whether this is a container: systemd notes it there for all to read."""
+        return CONTAINER_NOTE.exists()
 
     # Ceph
 
@@ -150,7 +157,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         from charmhelpers.core import templating
 
         keyring = CEPH_CONF.with_name(f"ceph.client.{context['client']}.keyring")
-        host.mkdir(str(CEPH_CONF.parent), perms=0o750)
+        CEPH_CONF.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         for path, template, mode in (
             (CEPH_CONF, "ceph.conf", 0o644),
             (keyring, "keyring", 0o600),
@@ -235,7 +242,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         """What no operator can have meant comes first."""
         if self.invalid_option:
             return "blocked", f"Invalid configuration: {self.invalid_option}"
-        if host.is_container():
+        if self.is_in_container:
             return "blocked", "Charm cannot be deployed into a container"
         cluster = reactive.endpoint_from_name("cluster")
         count = cluster.unit_count if cluster else 1

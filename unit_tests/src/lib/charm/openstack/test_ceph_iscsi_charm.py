@@ -10,7 +10,7 @@ from ceph_iscsi import services
 from ceph_iscsi.errors import GatewayError
 from charm.openstack import ceph_iscsi
 from charm_options import config
-from charmhelpers.core import hookenv, host
+from charmhelpers.core import hookenv
 
 
 class FakePeers:
@@ -52,8 +52,14 @@ class FakeCeph:
 def machine(hook, monkeypatch, tmp_path):
     """Paths below a temporary directory, no service manager, API and model as told."""
     state = SimpleNamespace(
-        log=hook, root=tmp_path, started=[], api="host-1.lab", leader=True, container=False
+        log=hook,
+        root=tmp_path / "root",
+        container=tmp_path / "container",
+        started=[],
+        api="host-1.lab",
+        leader=True,
     )
+    state.root.mkdir()
 
     def check_ready(self):
         if state.api != "host-1.lab":
@@ -64,8 +70,9 @@ def machine(hook, monkeypatch, tmp_path):
         services.unmark_restart()
         check_ready()
 
-    monkeypatch.setattr(ceph_iscsi, "CEPH_CONF", tmp_path / "iscsi" / "ceph.conf")
-    monkeypatch.setattr(ceph_iscsi, "GATEWAY_CFG", tmp_path / "iscsi-gateway.cfg")
+    monkeypatch.setattr(ceph_iscsi, "CEPH_CONF", state.root / "iscsi" / "ceph.conf")
+    monkeypatch.setattr(ceph_iscsi, "GATEWAY_CFG", state.root / "iscsi-gateway.cfg")
+    monkeypatch.setattr(ceph_iscsi, "CONTAINER_NOTE", state.container)
     monkeypatch.setattr(ceph_iscsi.CephISCSIGatewayCharm, "check_ready", check_ready)
     monkeypatch.setattr(ceph_iscsi.socket, "getfqdn", lambda: "host-1.lab")
     monkeypatch.setattr(services, "RESTART_MARK", tmp_path / "mark")
@@ -73,7 +80,6 @@ def machine(hook, monkeypatch, tmp_path):
     monkeypatch.setattr(services, "stop_all", lambda: state.started.append("stop"))
     monkeypatch.setattr(services, "stopped", lambda *names: [])
     monkeypatch.setattr(hookenv, "is_leader", lambda: state.leader)
-    monkeypatch.setattr(host, "is_container", lambda: state.container)
     monkeypatch.setattr(os, "fchown", lambda *_: None)
     monkeypatch.setattr(os, "chown", lambda *_: None)
     return state
@@ -105,7 +111,7 @@ def test_packages_are_installed_with_the_daemons_kept_down(machine, monkeypatch)
 
 
 def test_nothing_is_installed_in_a_container(machine):
-    machine.container = True
+    machine.container.touch()
     assert gateway().install() is False
 
 
@@ -407,7 +413,7 @@ def test_status_texts_and_their_precedence(told, machine, cluster, monkeypatch):
     assert told() == ("blocked", upgrade)
     cluster.unit_count = 5
     assert told() == ("blocked", "5 is an invalid unit count")
-    machine.container = True
+    machine.container.touch()
     assert told() == ("blocked", "Charm cannot be deployed into a container")
     problem = "pool-type=mirror, allowed: replicated, erasure-coded"
     assert told(pool_type="mirror") == ("blocked", f"Invalid configuration: {problem}")
