@@ -1,4 +1,4 @@
-"""A test double for a Juju controller: runs built machine charms on local hosts by Juju's rules."""
+"""A test double for a Juju controller: runs built charms on local hosts by Juju's rules."""
 
 AGENT_VERSION = "3.6.8"
 """The Juju release whose behaviour, texts and documents the lab follows."""

@@ -1,8 +1,10 @@
 """A whole controller on hosts that are directories."""
 
 import functools
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -15,12 +17,13 @@ from juju_lab.controller.store import Machine, Store
 from juju_lab.controller.toolserver import Contexts
 from juju_lab.controller.world import Timings, World
 
-from unit_tests.lab.fakes import FakeHost
+from unit_tests.lab.fakes import FakeHost, make_charm
 
 _QUICK = Timings(
     retry_first=0.2, retry_most=1.0, ping_interval=0.1, pings_missed=2, lease=0.5, boot=5.0
 )
 _PATIENCE = 30
+LAB_NAME = "unit-test"
 
 
 class FakeLab:
@@ -126,19 +129,33 @@ def guest_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return guest.build_tools(tmp_path_factory.mktemp("cache"), hooktools.TOOLS)
 
 
-@pytest.fixture
-def lab(tmp_path: Path, guest_tools: Path) -> Iterator[FakeLab]:
+@contextmanager
+def fake_lab(tools: Path) -> Iterator[FakeLab]:
     """A controller without a model but `default`."""
-    started = FakeLab(tmp_path / "state", guest_tools)
-    yield started
-    started.end()
+    # Not below pytest's own directories: a socket's name must be short.
+    with tempfile.TemporaryDirectory(prefix="lab-") as directory:
+        started = FakeLab(Path(directory) / LAB_NAME, tools)
+        yield started
+        started.end()
+
+
+@pytest.fixture
+def lab(guest_tools: Path) -> Iterator[FakeLab]:
+    """A controller of the test's own."""
+    with fake_lab(guest_tools) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def shared_lab(guest_tools: Path) -> Iterator[FakeLab]:
+    """A controller that the tests of a module share."""
+    with fake_lab(guest_tools) as started:
+        yield started
 
 
 @pytest.fixture
 def charm(tmp_path: Path) -> Callable[..., Path]:
     """Makes charms: see `make_charm`, without its first argument."""
-    from unit_tests.lab.fakes import make_charm
-
     return functools.partial(make_charm, tmp_path / "charms")
 
 

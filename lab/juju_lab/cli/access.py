@@ -10,6 +10,7 @@ import click
 from juju_lab import names
 from juju_lab.cli import client, common
 from juju_lab.errors import JujuError, UsageError
+from juju_lab.hosts.network import enter
 
 _DEFAULT_USER = "ubuntu"
 
@@ -37,12 +38,8 @@ def ssh(
     user, _, name = target.rpartition("@")
     tty = sys.stdin.isatty() if pty is None else pty
     argv = client.call("ssh_argv", model=model, target=name, user=user or _DEFAULT_USER, tty=tty)
-    _become(_with_options(argv, words))
-
-
-def _with_options(argv: list[str], words: Sequence[str]) -> list[str]:
-    """Put ssh's own options, which come before the remote command, in front of the destination."""
-    return [*argv, *words]
+    # ssh takes options behind the destination, too.
+    _become([*argv, *words])
 
 
 @common.passthrough("scp")
@@ -65,15 +62,13 @@ def scp(
         raise UsageError("at least two arguments required")
     settings = client.settings()
     rewritten = [_remote_path(word, model) for word in words]
-    # Both ends on hosts: the bytes go through this machine, hosts do not know one another's keys.
-    both = (
-        ["-3"] if sum(word != old for word, old in zip(rewritten, words, strict=True)) > 1 else []
-    )
+    remote = [word for word, old in zip(rewritten, words, strict=True) if word != old]
     _become(
         [
-            *("nsenter", f"--net=/run/netns/{settings.netns}", "--"),
+            *enter(settings.netns),
             *("scp", "-F", str(settings.state_dir / "ssh" / "config")),
-            *both,
+            # From host to host through this machine: hosts cannot log in to one another.
+            *(["-3"] if len(remote) > 1 else []),
             *rewritten,
         ]
     )
@@ -94,6 +89,6 @@ def _remote_path(word: str, model: str | None) -> str:
 
 def _become(argv: list[str]) -> None:
     try:
-        os.execvp(argv[0], argv)
+        os.execvp(argv[0], argv)  # noqa: S606
     except OSError as error:
         raise JujuError(f"cannot run {shlex.quote(argv[0])}: {error.strerror}") from None

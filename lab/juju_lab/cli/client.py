@@ -126,6 +126,7 @@ def _connect(lab: Settings) -> socket.socket | None:
 def _start(lab: Settings) -> socket.socket:
     """Start the daemon within the lab's network, and connect to it."""
     from juju_lab.hosts import Lab
+    from juju_lab.hosts.network import enter
 
     made = Lab(lab)
     try:
@@ -136,7 +137,7 @@ def _start(lab: Settings) -> socket.socket:
     directory = controller_directory(lab)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = directory / "daemon.log"
-    argv = ["nsenter", f"--net=/run/netns/{lab.netns}", "--", sys.executable]
+    argv = [*enter(lab.netns), sys.executable]
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*argv, "-m", "juju_lab.controller.daemon"],

@@ -1,6 +1,7 @@
 """Models: add-model, destroy-model, models, switch, show-model, model-config, version …"""
 
 import os
+import time
 from collections.abc import Sequence
 
 import click
@@ -56,8 +57,6 @@ def destroy_model(
     )
     common.say(f"Destroying model {name!r}")
     told = ""
-    import time
-
     deadline = None if limit is None else time.monotonic() + limit
     for left in client.stream("destroy_model", model=name, force=force):
         text = f"{left['machines']} machine(s), {left['applications']} application(s)"

@@ -89,8 +89,8 @@ def _choose_base(model: Model, charm: Charm, wish: Deployment) -> str:
         raise JujuError(f'base "{asked}" is not one of the lab\'s: {", ".join(BASES)}')
     if asked and charm.bases and asked not in charm.bases and not wish.force:
         raise JujuError(
-            f'base "{asked}" not supported by charm, supported bases are: {", ".join(charm.bases)}. '
-            "Use --force to deploy the charm anyway."
+            f'base "{asked}" not supported by charm, supported bases are: '
+            f"{', '.join(charm.bases)}. Use --force to deploy the charm anyway."
         )
     if asked:
         return asked
@@ -159,16 +159,18 @@ def remove_application(
     for relation in list(model.relations):
         if relation.end_of(name):
             relations.destroy(relation)
-    for unit in list(application.units):
+    units = list(application.units)
+    for unit in units:
         _destroy_unit(session, unit, force=force, no_wait=no_wait)
-    collect(session, application)
+    if not units:
+        collect(session, application)
 
 
 def _destroy_unit(session: Session, unit: Unit, *, force: bool, no_wait: bool) -> None:
     unit.life = DYING
     leadership.hand_over(unit, even_to_nobody=False)
     if force:
-        cannot_run_hooks = unit.lost or unit.agent_status["current"] == "error"
+        cannot_run_hooks = unit.lost or unit.has_failed
         delay = 0 if no_wait or cannot_run_hooks else FORCED_AFTER_SECONDS
         unit.force_at = time.time() + delay
     if not unit.agent or (unit.force_at is not None and unit.force_at <= time.time()):
@@ -182,10 +184,10 @@ def delete_unit(session: Session, unit: Unit) -> None:
     for relation in list(application.model.relations):
         if relation.end_of(application.name):
             relations.leave_scope(relation, name)
-    application.units.remove(unit)
-    machine.units.remove(unit)
     session.delete(unit)
     session.flush()
+    session.expire(application, ["units"])
+    session.expire(machine, ["units"])
     models.collect_machine(machine)
     collect(session, application)
 
@@ -304,7 +306,7 @@ def refresh(library: Library, application: Application, source: Path, *, force_u
 def resolve(model: Model, name: str, *, retry: bool) -> None:
     """Have the failed hook of a unit run again, or be taken as done."""
     unit = find_unit(model, name)
-    if unit.agent_status["current"] != "error":
+    if not unit.has_failed:
         raise JujuError(f'unit "{name}" is not in an error state')
     if unit.resolved:
         raise JujuError(f'cannot set resolved mode for unit "{name}": already resolved')
@@ -317,5 +319,5 @@ def units_in_error(model: Model) -> list[str]:
         unit.name
         for application in model.applications
         for unit in application.units
-        if unit.agent_status["current"] == "error"
+        if unit.has_failed
     ]

@@ -1,4 +1,4 @@
-"""Built charms: what a charm directory or .charm file says about itself, and keeping copies of it."""
+"""Built charms: what a directory or .charm file says about itself, and keeping copies of it."""
 
 import os
 import shutil

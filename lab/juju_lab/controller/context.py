@@ -1,7 +1,7 @@
 """What one hook, action or command sees and has written: a transaction of its own.
 
-Data bags, ports and state are buffered here and written together by `flush` when the hook succeeded;
-statuses, leader settings and log lines take effect at once.
+Data bags, ports and state are buffered here and written together by `flush` when the hook
+succeeded; statuses, leader settings and log lines take effect at once.
 """
 
 import secrets

@@ -10,9 +10,9 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from juju_lab.controller import guest, hooktools, models, pinger
+from juju_lab.controller import guest, hooktools, models, pinger, serving
 from juju_lab.controller.api import Api
 from juju_lab.controller.controller import Controller
 from juju_lab.controller.guest import GuestPaths
@@ -44,7 +44,7 @@ class Daemon:
         """Begin to serve, and let the agents go on where they were."""
         with self._world.store.transaction() as session:
             models.ensure_default(session)
-        threading.Thread(target=self._tools.serve_forever, name="tools", daemon=True).start()
+        serving.serve(self._tools, "tools")
         self.controller.start()
         self._rpc.open()
 
@@ -59,10 +59,8 @@ class Daemon:
     def stop(self) -> None:
         """Serve no longer; what runs on the hosts is cut short, to be run again."""
         self.controller.stop()
-        self._rpc.shutdown()
-        self._tools.shutdown()
-        self._rpc.server_close()
-        self._tools.server_close()
+        serving.stop(self._rpc)
+        serving.stop(self._tools)
 
 
 def socket_path(state_dir: Path) -> Path:
@@ -97,7 +95,7 @@ def main() -> None:
         library=Library(directory / "charms"),
         contexts=Contexts(),
         make_host=make_host,
-        guest_paths=lambda host: GuestPaths(),
+        guest_paths=lambda host: GuestPaths(PurePosixPath("/")),
         reachable=lambda host: pinger.answers(host.address),
         tools=guest.build_tools(settings.cache_dir, hooktools.TOOLS),
         logs_directory=directory / "logs",

@@ -20,7 +20,7 @@ _OTHER_LINKS = ("jujud", "juju-exec", "juju-run")
 class GuestPaths:
     """Paths on a host; `root` is `/` but for tests that run without one."""
 
-    root: PurePosixPath = PurePosixPath("/")
+    root: PurePosixPath
 
     @property
     def data(self) -> PurePosixPath:

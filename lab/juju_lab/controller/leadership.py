@@ -29,8 +29,8 @@ def claim(unit: Unit) -> bool:
 def hand_over(unit: Unit, *, even_to_nobody: bool) -> bool:
     """Take leadership from `unit` and give it to another unit whose agent is there.
 
-    Without such a unit it stays, or with `even_to_nobody` the application is left without a leader.
-    True if something changed.
+    Without such a unit it stays, or with `even_to_nobody` the application is left without a
+    leader. True if something changed.
     """
     application = unit.application
     if not is_leader(unit):

@@ -75,7 +75,7 @@ class ModelLog:
         follow: bool = False,
         alive: Callable[[], bool] = lambda: True,
     ) -> Iterator[dict[str, Any]]:
-        """Lines that match: the `last` ones of those present (None: all), then, to `follow`, new ones.
+        """Lines that match: the `last` of those present (None: all), then, to `follow`, new ones.
 
         Ends after `limit` lines (None: none), when the log is closed or `alive` becomes false.
         """

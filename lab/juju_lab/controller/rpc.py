@@ -7,11 +7,11 @@ A request is {"method", "params"}. Answers are {"item": ...} for each part of a 
 import json
 import logging
 import socketserver
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from juju_lab.controller import serving
 from juju_lab.errors import JujuError
 
 _LOG = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class RpcServer(socketserver.ThreadingUnixStreamServer):
         self.server_bind()
         self._path.chmod(0o600)
         self.server_activate()
-        threading.Thread(target=self.serve_forever, name="rpc", daemon=True).start()
+        serving.serve(self, "rpc")
 
 
 class _Handler(socketserver.StreamRequestHandler):

@@ -97,7 +97,8 @@ def constraints(words: Mapping[str, str]) -> dict[str, str]:
             memory_mib(words)
         if name == "virt-type" and value not in _KINDS:
             raise JujuError(
-                f"invalid constraint value: virt-type={value}\nvalid values are: {', '.join(_KINDS)}"
+                f"invalid constraint value: virt-type={value}\n"
+                f"valid values are: {', '.join(_KINDS)}"
             )
     return dict(words)
 

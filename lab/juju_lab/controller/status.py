@@ -1,4 +1,4 @@
-"""The status document, as `juju status --format json` prints it, and what else derives from status.
+"""The status document, as `juju status --format json` prints it, and what else shows status.
 
 Entries without a value are left out: readers of the document refuse nulls.
 """

@@ -1,8 +1,8 @@
 """The state of everything, in one SQLite file.
 
-Every access goes through `Store.read` or `Store.transaction`, one at a time in the whole process; a
-committed transaction wakes whoever waits in `Store.wait`. That makes the controller event driven
-with a single lock, and what one transaction wrote is seen whole or not at all.
+Every access goes through `Store.read` or `Store.transaction`, one at a time in the whole process,
+and a committed transaction wakes whoever waits in `Store.wait`. That makes the controller event
+driven with a single lock, and what one transaction wrote is seen whole or not at all.
 """
 
 import os
@@ -157,6 +157,11 @@ class Unit(Base):
     def name(self) -> str:
         """`application/number`."""
         return f"{self.application.name}/{self.number}"
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a hook has failed and is in the way of all others."""
+        return bool(self.agent.get("failed"))
 
 
 class Relation(Base):
@@ -363,8 +368,8 @@ class Store:
 
 
 def _tune(connection: Any, _record: Any) -> None:
-    # A killed process loses nothing in this mode, a power cut at most the last transactions; a hook
-    # tool does not wait for the disk.
+    # A killed process loses nothing in this mode, a power cut at most the last transactions, and a
+    # hook tool does not wait for the disk.
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")

@@ -270,8 +270,8 @@ def cancel(task: Task) -> None:
 def output_results(stdout: bytes, stderr: bytes, *, lines: bool) -> dict[str, str]:
     """Captured output as results: `stdout` and `stderr`, absent when empty.
 
-    `lines` ends the last line with a newline, as is done for actions. What is not UTF-8 is given in
-    base64, with its `-encoding` beside it.
+    `lines` ends the last line with a newline, as is done for actions. What is not UTF-8 is given
+    in base64, with its `-encoding` beside it.
     """
     results = {}
     for name, data in (("stdout", stdout), ("stderr", stderr)):

@@ -1,8 +1,8 @@
 """Which operation a unit's agent runs next, and what it remembers afterwards. Decisions only.
 
-`Local` is what the agent has done, `Remote` what the controller wants; `next_operation` compares them,
-`committed` gives the new `Local` after an operation went well. Nothing here touches a host or a
-database.
+`Local` is what the agent has done, `Remote` what the controller wants; `next_operation` compares
+them, `committed` gives the new `Local` after an operation went well. Nothing here touches a host
+or a database.
 """
 
 from collections.abc import Iterator, Mapping
@@ -76,7 +76,7 @@ Operation = Hook | Unpack | RunTask | Skip | Resign | Leave | Finish
 
 @dataclass(frozen=True)
 class LocalRelation:
-    """What a unit's hooks have been told about a relation: bag versions of units and of the app."""
+    """What a unit's hooks know of a relation: versions of the units' and the app's data bags."""
 
     members: Mapping[str, int] = field(default_factory=dict)
     app_version: int = 0

@@ -1,4 +1,4 @@
-"""Bytes that the guest's programs exchange with the controller; `agent/wire.h` is the other side."""
+"""Bytes that the guest's programs and the controller exchange, as `agent/wire.h` has them."""
 
 import struct
 from collections.abc import Sequence
