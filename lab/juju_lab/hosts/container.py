@@ -1,8 +1,8 @@
 """Hosts as containers: namespaces on the machine's kernel, without systemd, at full speed."""
 
 import os
-import uuid
 from pathlib import Path
+from typing import ClassVar
 
 from juju_lab.hosts.errors import HostError
 from juju_lab.hosts.host import Host
@@ -14,13 +14,14 @@ _START_SCRIPT = Path(__file__).parent / "scripts" / "start-container"
 class ContainerHost(Host):
     """A host with process ids, mounts, name and network of its own; its disk is an overlay."""
 
+    _shutdown_argv: ClassVar = ["kill", "-TERM", "1"]
+
     def _boot(self) -> None:
         images = self._images.of(self.base)
         tree = self._claimed("tree", images.tree)
         packages = self._claimed("archive", images.archive)
         for name in ("upper", "work", "root"):
             (self.directory / name).mkdir(exist_ok=True)
-        (self.directory / "boot_id").write_text(f"{uuid.uuid4()}\n")
         netns = self._network.plug_container(self.slot)
         self._process.spawn(
             [
@@ -38,6 +39,3 @@ class ContainerHost(Host):
     def _wait_booted(self, timeout: float) -> None:
         if timeout <= 0:
             raise HostError(f"{self.hostname} was not ready in time")
-
-    def _request_shutdown(self) -> None:
-        raise HostError("a container stops at the signal that follows")

@@ -1,12 +1,12 @@
 """One machine of the lab, whatever it is made of: power, readiness, commands, files."""
 
+import contextlib
 import shutil
-import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from juju_lab.hosts import spec
 from juju_lab.hosts.errors import HostError
@@ -26,6 +26,8 @@ class Host(ABC):
 
     All methods may be called from several threads and processes at once.
     """
+
+    _shutdown_argv: ClassVar[list[str]]
 
     def __init__(
         self, spec_: HostSpec, directory: Path, images: Images, network: Network, ssh: Ssh
@@ -139,13 +141,13 @@ class Host(ABC):
             self._process.kill()
 
     def shutdown(self, timeout: float = 60) -> None:
-        """Stop it in order, and cut its power if it is not off after `timeout` seconds."""
-        if self.running:
-            try:
-                self._request_shutdown()
-            except HostError:
-                self._process.signal(signal.SIGTERM)
-            deadline = time.monotonic() + timeout
+        """Stop it in order; cut its power if it cannot be reached or takes over `timeout` s."""
+        deadline = time.monotonic() + timeout
+        with contextlib.suppress(HostError):
+            self._ssh.connect(self.address, min(timeout, 10))
+            with contextlib.suppress(HostError):
+                # The connection may end with what it asks for.
+                self.run(self._shutdown_argv, timeout=timeout, check=False)
             while self.running and time.monotonic() < deadline:
                 time.sleep(0.1)
         self.power_off()
@@ -170,10 +172,6 @@ class Host(ABC):
     @abstractmethod
     def _wait_booted(self, timeout: float) -> None:
         """Return once the system is up; HostError after `timeout` seconds."""
-
-    @abstractmethod
-    def _request_shutdown(self) -> None:
-        """Begin an orderly stop."""
 
     def _locked(self) -> Any:
         return locked(self.directory / "lock")

@@ -15,6 +15,8 @@ from juju_lab.hosts.process import kill_all
 from juju_lab.hosts.spec import BRIDGE_ADDRESS, PREFIX_LENGTH, address, mac
 
 BRIDGE = "br0"
+# What a bridge's port does, as the kernel numbers it.
+_DISABLED, _FORWARDING = "0", "3"
 NETNS_DIR = Path("/run/netns")
 
 
@@ -36,6 +38,15 @@ def veth_commands(slot: int, netns: str) -> list[str]:
         f"link add {device} type veth peer name eth0 address {mac(slot)} netns {netns}",
         f"link set {device} master {BRIDGE} up",
     ]
+
+
+def link_argv(netns: str, slot: int, up: bool) -> list[str]:
+    """Command that has the bridge forward to and from the host in `slot`, or not.
+
+    The tap itself stays up: user-mode Linux would take its end for the end of the device.
+    """
+    state = _FORWARDING if up else _DISABLED
+    return ["bridge", "-netns", netns, "link", "set", "dev", port(slot), "state", state]
 
 
 def port(slot: int) -> str:
@@ -94,7 +105,7 @@ class Network:
 
     def set_link(self, slot: int, up: bool) -> None:
         """Connect the host in `slot` with the others, or cut it off."""
-        self._ip(f"link set {port(slot)} {'up' if up else 'down'}")
+        _run(link_argv(self.netns, slot, up))
 
     def down(self) -> None:
         """Kill every process in the lab's namespaces, save this one's line, and remove them."""

@@ -4,7 +4,6 @@ The process id is on disk before the host runs, so there is no moment at which a
 nobody can find it.
 """
 
-import contextlib
 import os
 import select
 import signal
@@ -17,6 +16,7 @@ from typing import NamedTuple
 from juju_lab.hosts.errors import HostError
 
 # Writes who it is, as the kernel tells it, then becomes the host.
+_UNTIL_OFF = Path(__file__).parent / "scripts" / "until-off"
 _LAUNCHER = 'cat "/proc/$$/stat" > "$0.new" && mv "$0.new" "$0" && exec "$@"'
 
 
@@ -38,7 +38,7 @@ class _Stat(NamedTuple):
 
 
 class HostProcess:
-    """What runs for one host: a process with a child whose process-id namespace is the host's.
+    """What runs for one host: a process, and all that came from it.
 
     Its process id is kept in the host's `directory` together with its start time, which tells it
     from a stranger that got the same process id later.
@@ -58,11 +58,14 @@ class HostProcess:
         return known.pid if now.start == known.start and now.state not in "ZX" else None
 
     def spawn(self, argv: list[str], *, environment: Mapping[str, str], console: Path) -> None:
-        """Start the host with `argv`; what it says goes to the file `console`."""
+        """Start the host with `argv`, again after each reboot; its output goes to `console`."""
         self._pid_file.unlink(missing_ok=True)
         with console.open("ab") as output:
             process = subprocess.Popen(
-                ["/bin/sh", "-c", _LAUNCHER, str(self._pid_file), *argv],
+                [
+                    *("/bin/sh", "-c", _LAUNCHER, str(self._pid_file)),
+                    *(str(_UNTIL_OFF), str(console), *argv),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -73,18 +76,13 @@ class HostProcess:
         while not self._pid_file.exists() and process.poll() is None:
             time.sleep(0.002)
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the host's first process; nothing happens if there is none."""
-        for child in _children(self.pid()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, number)
-
     def kill(self) -> None:
         """End all of the host's processes at once, and wait until they are gone."""
         pid = self.pid()
         if pid is None:
             return
-        kill_all([*_children(pid), pid])
+        # First the one that would start it anew.
+        kill_all([pid, *_descendants(pid)])
         self._pid_file.unlink(missing_ok=True)
 
 
@@ -108,9 +106,14 @@ def kill_all(pids: Iterable[int], timeout: float = 10) -> None:
             os.close(descriptor)
 
 
-def _children(pid: int | None) -> list[int]:
-    try:
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return [int(child) for child in listed.split()]
+def _descendants(pid: int) -> list[int]:
+    """All processes that came from `pid`, parents first; several threads have children each."""
+    found = []
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = [int(child) for child in listed.read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        for child in children:
+            found += [child, *_descendants(child)]
+    return found

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from typing import ClassVar
 
 from juju_lab.hosts import spec
 from juju_lab.hosts.errors import HostError
@@ -17,6 +18,8 @@ _WAIT_BOOTED = "until systemctl is-active --quiet multi-user.target; do sleep 0.
 
 class UmlHost(Host):
     """A host with a kernel of its own; its disk is a copy-on-write file on the base's image."""
+
+    _shutdown_argv: ClassVar = ["systemctl", "poweroff"]
 
     def _boot(self) -> None:
         images = self._images.of(self.base)
@@ -37,7 +40,7 @@ class UmlHost(Host):
                 f"mem={self.spec.memory_mib}M",
                 # Its control directory goes with the host, and its name tells whose process it is.
                 f"uml_dir={self.directory}/",
-                "umid=uml",
+                *("umid=uml", "noreboot"),
                 f"ubd0={cow},{disk}",
                 *("root=/dev/ubda", "rw"),
                 *("con=null", "con0=null,fd:1", "con1=null", "ssl=null"),
@@ -55,9 +58,6 @@ class UmlHost(Host):
 
     def _wait_booted(self, timeout: float) -> None:
         self.run(["sh", "-c", _WAIT_BOOTED], timeout=timeout)
-
-    def _request_shutdown(self) -> None:
-        self.run(["systemctl", "poweroff"], timeout=10, check=False)
 
 
 def processor(slot: int) -> int:
