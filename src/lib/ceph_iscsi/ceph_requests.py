@@ -11,13 +11,15 @@ Call = tuple[str, dict[str, Any]]
 OSD_SETTINGS = {"osd heartbeat grace": 20, "osd heartbeat interval": 5}
 
 # What a gateway does, and no more: images in its pools, freeing its own address from the
-# blocklist after a crash, reading certificates of its own from the monitors' key store.
+# blocklist after a crash (tcmu-runner 1.5 does so by the command's old name), reading certificates
+# of its own from the monitors' key store.
 CAPABILITIES = [
     "osd",
     "allow rwx",
     "mon",
     "profile rbd, "
     'allow command "osd blocklist", '
+    'allow command "osd blacklist", '
     'allow command "config-key get" with "key" prefix "iscsi/"',
     "mgr",
     "allow r",

@@ -17,8 +17,8 @@ from ceph_iscsi.errors import GatewayError
 TCMU_RUNNER = "tcmu-runner"
 # What the charm starts, stops and pauses, in the order of starting.
 MANAGED = ("rbd-target-api", "rbd-target-gw")
-# rbd-target-api answers 8 s after its start with few disks; it defines all its LUNs first.
-API_TIME_LIMIT = 120
+# rbd-target-api answers 8 s after its start with few disks, but it defines all LUNs before that.
+API_TIME_LIMIT = 300
 # Its unit file gives it 600 s to take its LUNs down.
 STOP_TIME_LIMIT = 660
 

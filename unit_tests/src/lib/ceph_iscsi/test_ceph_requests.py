@@ -20,6 +20,7 @@ def test_replicated_pools_permissions_and_osd_settings_in_this_order():
                     "allow rwx",
                     "mon",
                     'profile rbd, allow command "osd blocklist", '
+                    'allow command "osd blacklist", '
                     'allow command "config-key get" with "key" prefix "iscsi/"',
                     "mgr",
                     "allow r",
