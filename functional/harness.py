@@ -153,8 +153,8 @@ class Model:
 
     def power(self, unit: str, state: str) -> None:
         """Cut the power of UNIT's host (STATE `off`) or give it back (`on`)."""
-        machine = self.machine(unit)
-        self.juju.cli("lab", f"power-{state}", machine, include_model=False)
+        command = ("lab", f"power-{state}", "--model", str(self.juju.model), self.machine(unit))
+        self.juju.cli(*command, include_model=False)
 
     # The initiator
 

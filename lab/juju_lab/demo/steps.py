@@ -114,7 +114,7 @@ class Demo:
             self.story.detail(_unfinished(status))
             return jubilant.all_active(status) and jubilant.all_agents_idle(status)
 
-        self.juju.wait(ready, error=jubilant.any_error, delay=1, successes=2)
+        self.juju.wait(ready, error=jubilant.any_error, delay=1)
 
     def create_target(self) -> None:
         """Parameters travel in a file of root, not on a command line."""
