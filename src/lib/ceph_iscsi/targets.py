@@ -4,7 +4,7 @@ The state is the document of ``GET /api/config``: ``targets`` by IQN, each with 
 gateway name), ``disks`` (by ``pool/image``) and ``clients`` (by initiator name); and ``disks``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -276,6 +276,49 @@ def reversal(
             text = f"{path}/gateways delete {fqdn}{confirm}"
             commands.append(Command(text, f"gateway {fqdn}", says_ok=False))
     return commands
+
+
+def portals_at(state: State, addresses: Collection[str]) -> list[tuple[str, str]]:
+    """Targets and gateways (IQN, fqdn) whose portal has one of these addresses."""
+    return [
+        (iqn, fqdn)
+        for iqn, target in sorted(state["targets"].items())
+        for fqdn, portal in sorted(target["portals"].items())
+        if not set(portal["portal_ip_addresses"]).isdisjoint(addresses)
+    ]
+
+
+def remove_gateways(
+    addresses: Collection[str],
+    api_of: Callable[..., Api] = Api.of,
+    run: Callable[..., None] = gwcli.run,
+) -> None:
+    """Take gateways that have left the application out of all targets.
+
+    One that still answers takes its own part of a target down; one that doesn't is removed by
+    force. A target keeps its last gateway, without which its disks and clients would go as well.
+
+    :param addresses: of the portals of the gateways that have left
+    :raises GatewayError: not all could be removed; it may be tried again
+    """
+    state = api_of().config()
+    commands = []
+    for iqn, fqdn in portals_at(state, addresses):
+        portals = state["targets"][iqn]["portals"]
+        if len(portals) > sum(gone == iqn for gone, _ in portals_at(state, addresses)):
+            force = "" if _answers(api_of(fqdn)) else " confirm=true"
+            text = f"/iscsi-targets/{iqn}/gateways delete {fqdn}{force}"
+            commands.append(Command(text, f"take {fqdn} out of {iqn}", says_ok=False))
+    if commands:
+        run(commands)
+
+
+def _answers(api: Api) -> bool:
+    try:
+        api.hostname()
+    except GatewayError:
+        return False
+    return True
 
 
 def _undo(

@@ -21,6 +21,8 @@ CONTAINER_NOTE = Path("/run/systemd/container")
 API_USER = "admin"
 API_PORT = 5000
 UNIT_COUNTS = range(2, 5)
+# Seconds for the other gateways to restart, before a change that needs them is given up.
+PEERS_TIME_LIMIT = 120
 
 Status = tuple[str | None, str | None]
 FINE: Status = (None, None)
@@ -123,6 +125,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             except GatewayError as error:
                 hookenv.log(f"the gateway is not ready: {error}", hookenv.ERROR)
         self.announce(cluster)
+        self.remove_departed(cluster)
         return True
 
     def context(self, ceph: Any, cluster: Any, admin_access: Any | None) -> dict[str, Any]:
@@ -188,6 +191,31 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             cluster.withdraw_ready()
         else:
             cluster.announce_ready(socket.getfqdn())
+
+    def remove_departed(self, cluster: Any) -> None:
+        """Take units that have left out of the targets, on the leader; else see that it is done.
+
+        What is not done yet is known by the endpoint, over changes of the leader too, and is
+        taken up by the next hook.
+
+        :param cluster: endpoint of the peers
+        """
+        if not cluster.all_departed_units:
+            return
+        from ceph_iscsi import targets
+
+        departed = {
+            unit.received_raw.get("ingress-address") for unit in cluster.all_departed_units
+        }
+        addresses = departed.difference(cluster.peer_addresses)
+        try:
+            if hookenv.is_leader():
+                # The others restart now, for the departed address is no longer to be trusted.
+                services.wait_until(lambda: targets.remove_gateways(addresses), PEERS_TIME_LIMIT)
+            if not targets.portals_at(Api.of().config(), addresses):
+                cluster.all_departed_units.clear()
+        except GatewayError as error:
+            hookenv.log(f"departed gateways are still in targets: {error}", hookenv.ERROR)
 
     def publish_access(self, admin_access: Any, cluster: Any) -> None:
         """Tell the API's clients where it is and how to log in.

@@ -56,8 +56,7 @@ class FakeGateway:
 
     # As gwcli.run
 
-    def run(self, commands, secrets):
-        assert REQUEST.password in secrets
+    def run(self, commands, secrets=()):
         for command in commands:
             self.commands.append(command.text)
             if self.refuse and command.text.startswith(self.refuse):
@@ -134,6 +133,7 @@ class _FakeApi:
             raise GatewayError(self.gateway.down[self.host])
 
     def hostname(self):
+        self.ping()
         return self.gateway.names.get(self.host, self.host)
 
     def settings_hash(self):
@@ -166,6 +166,18 @@ def test_a_new_target_takes_these_commands_the_local_gateway_first():
         f"/iscsi-targets/{IQN}/hosts/{CLIENT} auth username=username1 password=password1234",
         f"/iscsi-targets/{IQN}/hosts/{CLIENT} disk add gw/disk_1",
     ]
+
+
+def test_gwcli_is_told_what_must_not_be_shown():
+    gateway = FakeGateway()
+    told = []
+
+    def run(commands, secrets):
+        told.append(secrets)
+        gateway.run(commands)
+
+    targets.create(REQUEST, gateway, gateway.of, run)
+    assert told == [(REQUEST.password,)]
 
 
 def test_asked_again_nothing_is_run(served):
@@ -373,6 +385,28 @@ def test_an_added_gateway_is_taken_out_by_force_only_if_it_is_the_local_one(serv
         f"/iscsi-targets/{IQN}/gateways delete a.lab",
         f"/iscsi-targets/{IQN}/gateways delete b.lab confirm=true",
     ]
+
+
+THIRD = Gateway("gw/2", "c.lab", "10.0.0.3")
+
+
+@pytest.mark.parametrize(("alive", "force"), [(True, ""), (False, " confirm=true")])
+def test_a_gateway_that_has_left_is_taken_out_by_force_only_if_it_does_not_answer(
+    served, alive, force
+):
+    create(served, asking(gateways=(*REQUEST.gateways, THIRD)))
+    served.commands.clear()
+    if not alive:
+        served.down["c.lab"] = "No route to host"
+    targets.remove_gateways({"10.0.0.3"}, served.of, served.run)
+    assert served.commands == [f"/iscsi-targets/{IQN}/gateways delete c.lab{force}"]
+    targets.remove_gateways({"10.0.0.3"}, served.of, served.run)
+    assert len(served.commands) == 1
+
+
+def test_a_target_keeps_its_gateways_if_all_of_them_have_left(served):
+    targets.remove_gateways({"10.0.0.1", "10.0.0.2"}, served.of, served.run)
+    assert served.commands == []
 
 
 def test_a_request_does_not_show_its_password():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import charms.reactive as reactive
 import pytest
-from ceph_iscsi import services
+from ceph_iscsi import services, targets
 from ceph_iscsi.errors import GatewayError
 from charm.openstack import ceph_iscsi
 from charm_options import config
@@ -22,6 +22,7 @@ class FakePeers:
         self.unit_count = units
         self.admin_password = None
         self.ready = None
+        self.all_departed_units = []
 
     def set_admin_password(self, password):
         self.admin_password = password
@@ -297,6 +298,58 @@ def test_daemons_first_start_when_there_are_units_to_serve_with(machine):
 def test_an_invalid_option_leaves_everything_as_it_is(machine):
     assert configure(loglevel=99)[0] is False
     assert (machine.started, list(machine.root.iterdir())) == ([], [])
+
+
+# Departed units
+
+
+@pytest.fixture
+def departure(machine, monkeypatch):
+    """A peer at 10.0.0.3 has left; ``removed`` collects removals, ``left`` is what they leave."""
+    case = SimpleNamespace(removed=[], left=[], machine=machine, peers=peers_with_password())
+    gone = SimpleNamespace(received_raw={"ingress-address": "10.0.0.3"})
+    case.peers.all_departed_units.append(gone)
+    monkeypatch.setattr(targets, "remove_gateways", case.removed.append)
+    monkeypatch.setattr(targets, "portals_at", lambda state, addresses: case.left)
+    api = SimpleNamespace(config=lambda: {})
+    monkeypatch.setattr(ceph_iscsi, "Api", SimpleNamespace(of=lambda: api))
+    return case
+
+
+def test_the_leader_takes_a_departed_gateway_out_of_the_targets(departure):
+    configure(departure.peers)
+    assert departure.removed == [{"10.0.0.3"}]
+    assert departure.peers.all_departed_units == []
+
+
+def test_other_units_remember_it_until_the_leader_has_done_so(departure):
+    departure.machine.leader = False
+    departure.left.append(("iqn", "c.lab"))
+    configure(departure.peers)
+    assert departure.removed == []
+    assert len(departure.peers.all_departed_units) == 1
+    departure.left.clear()
+    configure(departure.peers)
+    assert departure.peers.all_departed_units == []
+
+
+def test_an_address_that_a_present_unit_has_is_left_alone(departure):
+    departure.peers.peer_addresses.append("10.0.0.3")
+    configure(departure.peers)
+    assert departure.removed == [set()]
+
+
+def test_a_removal_that_fails_is_left_to_the_next_hook(departure, monkeypatch):
+    def fail(addresses):
+        raise GatewayError("gateway(s) unavailable")
+
+    monkeypatch.setattr(ceph_iscsi, "PEERS_TIME_LIMIT", -1)
+    monkeypatch.setattr(targets, "remove_gateways", fail)
+    assert configure(departure.peers)[0] is True
+    assert len(departure.peers.all_departed_units) == 1
+    assert any(
+        "still in targets: gateway(s) unavailable" in line for line in departure.machine.log
+    )
 
 
 # Pausing
