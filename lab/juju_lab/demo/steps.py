@@ -111,10 +111,10 @@ class Demo:
         """Every unit active, every agent idle; what they say meanwhile is shown."""
 
         def ready(status: jubilant.Status) -> bool:
-            self.story.detail(_unfinished(status))
+            self.story.detail(*_unfinished(status))
             return jubilant.all_active(status) and jubilant.all_agents_idle(status)
 
-        self.juju.wait(ready, error=jubilant.any_error, delay=1)
+        self.juju.wait(ready, error=jubilant.any_error, delay=2, successes=2)
 
     def create_target(self) -> None:
         """Parameters travel in a file of root, not on a command line."""
@@ -164,9 +164,10 @@ class Demo:
         self.story.show(f"\nDone in {self.story.elapsed:.0f} s. The model keeps running.", "bold")
         machine = self.juju.status().apps["ceph-iscsi"].units["ceph-iscsi/0"].machine
         self.story.show("\nTry next:")
+        width = len(_shown_command()) + max(len(arguments) for arguments, _ in NEXT) + 2
         for arguments, meaning in NEXT:
             command = f"{_shown_command()} {arguments.format(machine=machine)}"
-            self.story.show(f"  {command:62} {meaning}")
+            self.story.show(f"  {command:{width}} {meaning}")
 
     def _login(self) -> None:
         units = self.juju.status().apps["ceph-iscsi"].units.values()
@@ -257,15 +258,14 @@ def _tell_failure(story: Story, error: Exception) -> None:
     )
 
 
-def _unfinished(status: jubilant.Status) -> str:
+def _unfinished(status: jubilant.Status) -> list[str]:
     """The units that are not active and idle, with what they say."""
-    waiting = [
+    return [
         f"{name}: {unit.workload_status.message or unit.workload_status.current}"
         for application in status.apps.values()
         for name, unit in application.units.items()
         if not (unit.is_active and unit.juju_status.current == "idle")
     ]
-    return "; ".join(waiting) or "all active"
 
 
 def _shown_command() -> str:

@@ -23,11 +23,23 @@ def test_a_step_is_told_when_it_begins_and_when_it_is_done(story):
     assert told(story)[1].endswith(" s  Deploy")
 
 
-def test_a_detail_is_told_once_until_it_changes(story):
+def test_a_detail_is_told_when_it_is_new(story):
     with story.step("Wait"):
-        for text in ("booting", "booting", "ready"):
-            story.detail(text)
-    assert [line.strip() for line in told(story)[1:3]] == ["booting", "ready"]
+        for lines in (("a: booting", "b: booting"), ("a: booting", "b: ready"), ()):
+            story.detail(*lines)
+    details = [line.strip() for line in told(story)[1:-1]]
+    assert details == ["a: booting", "b: booting", "b: ready"]
+
+
+def test_a_terminal_sees_step_clock_and_details():
+    console = Console(file=io.StringIO(), width=40, force_terminal=True)
+    story = Story(console)
+    with story.step("Wait"):
+        story.detail("a: booting", "b: " + "very " * 20 + "long")
+    text = console.file.getvalue()
+    assert "Wait  0 s" in text
+    assert "a: booting" in text
+    assert "…" in text
 
 
 def test_a_step_that_fails_is_not_told_as_done(story):
