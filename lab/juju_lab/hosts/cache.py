@@ -88,6 +88,7 @@ class Cache:
                     remove(other)
                     remove(self._claims(other))
                     remove(self.directory / "locks" / other.name)
+                    remove(self.directory / "logs" / f"{other.name}.log")
 
     @property
     def _claims_lock(self) -> Path:

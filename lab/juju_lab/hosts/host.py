@@ -87,7 +87,8 @@ class Host(ABC):
                 time.sleep(0.2)
             else:
                 break
-        (self.directory / "booted").touch()
+        with contextlib.suppress(FileNotFoundError):
+            (self.directory / "booted").touch()
 
     def boot_id(self) -> str:
         """An identifier that is another one after each start."""
@@ -136,9 +137,10 @@ class Host(ABC):
 
     def power_off(self) -> None:
         """Cut its power: everything on it ends at once. Its disk stays as it is."""
-        with self._locked():
-            self._ssh.disconnect(self.address)
-            self._process.kill()
+        if self.directory.exists():
+            with self._locked():
+                self._ssh.disconnect(self.address)
+                self._process.kill()
 
     def shutdown(self, timeout: float = 60) -> None:
         """Stop it in order; cut its power if it cannot be reached or takes over `timeout` s."""

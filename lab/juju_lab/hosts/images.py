@@ -121,19 +121,22 @@ class Images:
 
     def _prepare(self, base: Base, progress: Progress) -> None:
         images = self.of(base.name)
-        log = self._cache.directory / "logs" / f"{base.suite}.log"
-        remove(log)
 
-        def make(step: str, path: Path, build: Callable[[Path], None]) -> None:
+        def make(step: str, path: Path, build: Callable[[Path, Path], None]) -> None:
+            def build_logged(target: Path) -> None:
+                log = self._cache.directory / "logs" / f"{path.name}.log"
+                remove(log)
+                build(target, log)
+
             if not path.exists():
                 progress(step)
-                self._cache.make(path, build)
+                self._cache.make(path, build_logged)
                 progress(step, done=True)
 
         make(
             f"Debian {base.suite} for the hosts",
             images.rootfs,
-            lambda target: sandbox.run(
+            lambda target, log: sandbox.run(
                 sandbox.confined(_bootstrap_argv(base, str(target), self._mirror)),
                 what=f"mmdebstrap of {base.suite}",
                 log=log,
@@ -142,18 +145,18 @@ class Images:
         make(
             f"package archive for {base.suite}",
             images.archive,
-            lambda target: archive.build(base, images.rootfs, target, log),
+            lambda target, log: archive.build(base, images.rootfs, target, log),
         )
         make(
             f"disk image of {base.suite}",
             images.disk,
-            lambda target: _build_disk(base, images, target, log),
+            lambda target, log: _build_disk(base, images, target, log),
         )
         if base.name == DEFAULT_BASE:
             make(
                 f"container tree of {base.suite}, with Ceph",
                 images.tree,
-                lambda target: _build_tree(base, images, target, log),
+                lambda target, log: _build_tree(base, images, target, log),
             )
         for path in (images.rootfs, *self._wanted(base.name)):
             self._cache.prune(path)

@@ -9,6 +9,7 @@ from juju_lab.hosts import spec
 from juju_lab.hosts.errors import HostError
 from juju_lab.hosts.host import Host
 from juju_lab.hosts.network import enter
+from juju_lab.hosts.spec import HostSpec
 
 KERNEL = "linux.uml"
 MODULES = Path("/usr/lib/uml/modules")
@@ -29,27 +30,15 @@ class UmlHost(Host):
         if not (self.directory / "booted").exists():
             # Whatever an interrupted first start left is no disk to boot from.
             cow.unlink(missing_ok=True)
-        memory = memory_directory(self.spec.memory_mib, self.directory)
         device = self._network.plug_tap(self.slot)
+        memory = memory_directory(self.spec.memory_mib, self.directory)
         self._process.spawn(
             [
                 *enter(self._network.netns),
                 *("unshare", "--pid", "--fork", "--kill-child=KILL", "--"),
                 *("taskset", "--cpu-list", str(processor(self.slot))),
-                KERNEL,
-                f"mem={self.spec.memory_mib}M",
-                # Its control directory goes with the host, and its name tells whose process it is.
-                f"uml_dir={self.directory}/",
-                *("umid=uml", "noreboot"),
-                f"ubd0={cow},{disk}",
-                *("root=/dev/ubda", "rw"),
-                *("con=null", "con0=null,fd:1", "con1=null", "ssl=null"),
-                f"vec0:transport=tap,ifname={device},mac={spec.mac(self.slot)},depth=128,gro=1",
-                "init=/usr/lib/lab/uml-init",
-                f"lab.slot={self.slot}",
-                f"lab.address={self.address}/{spec.PREFIX_LENGTH}",
+                *kernel_argv(self.spec, self.directory, cow, disk, device),
                 f"lab.seed={self._ssh.seed}",
-                f"lab.modules={MODULES}",
                 f"lab.archive={packages}",
             ],
             environment={"PATH": os.environ["PATH"], "HOME": "/", "TMPDIR": str(memory)},
@@ -58,6 +47,25 @@ class UmlHost(Host):
 
     def _wait_booted(self, timeout: float) -> None:
         self.run(["sh", "-c", _WAIT_BOOTED], timeout=timeout)
+
+
+def kernel_argv(host: HostSpec, directory: Path, cow: Path, disk: Path, device: str) -> list[str]:
+    """Command line of the kernel, with what its init reads from it, but for the lab's places."""
+    return [
+        KERNEL,
+        f"mem={host.memory_mib}M",
+        # Its control directory goes with the host, and its name tells whose process it is.
+        f"uml_dir={directory}/",
+        *("umid=uml", "noreboot"),
+        f"ubd0={cow},{disk}",
+        *("root=/dev/ubda", "rw"),
+        *("con=null", "con0=null,fd:1", "con1=null", "ssl=null"),
+        f"vec0:transport=tap,ifname={device},mac={spec.mac(host.slot)},depth=128,gro=1",
+        "init=/usr/lib/lab/uml-init",
+        f"lab.slot={host.slot}",
+        f"lab.address={spec.address(host.slot)}/{spec.PREFIX_LENGTH}",
+        f"lab.modules={MODULES}",
+    ]
 
 
 def processor(slot: int) -> int:
@@ -70,15 +78,17 @@ def processor(slot: int) -> int:
     return processors[slot % len(processors)]
 
 
-def memory_directory(memory_mib: int, fallback: Path) -> Path:
+def memory_directory(
+    memory_mib: int, fallback: Path, shared_memory: Path = _SHARED_MEMORY
+) -> Path:
     """Where a host's memory is kept: on a tmpfs if it has room for it, else in `fallback`."""
     try:
-        status = os.statvfs(_SHARED_MEMORY)
+        status = os.statvfs(shared_memory)
     except FileNotFoundError:
         return fallback
     room = status.f_bavail * status.f_frsize
     executable = not status.f_flag & os.ST_NOEXEC
-    return _SHARED_MEMORY if executable and room >= memory_mib << 20 else fallback
+    return shared_memory if executable and room >= memory_mib << 20 else fallback
 
 
 def kernel_release() -> str:
