@@ -30,8 +30,11 @@ def _lives(pid):
 
 
 def _until(condition):
-    while not condition():
+    for _ in range(1000):
+        if condition():
+            return
         time.sleep(0.01)
+    pytest.fail("in vain")
 
 
 def test_who_did_not_start_it_finds_it(process, tmp_path):
