@@ -19,9 +19,17 @@ Everything is computed anew in each hook, so handlers stay in force as long as t
 import charms.reactive as reactive
 import charms_openstack.bus
 import charms_openstack.charm as charm
+from charmhelpers.core import hookenv
 
 charms_openstack.bus.discover()
 charm.use_defaults("update-status", "upgrade-charm")
+
+
+@hookenv.atstart
+def tell_status():
+    """Have the status told in every hook; the community's layers don't do it by themselves."""
+    with charm.provide_charm_instance() as gateway:
+        gateway.assess_status()
 
 
 @reactive.when_not("charm.installed", "is-update-status-hook")
@@ -82,10 +90,3 @@ def publish_access():
 def retire():
     with charm.provide_charm_instance() as gateway:
         gateway.retire()
-
-
-# The community's layers tell it in update-status only; ours do at the end of every hook.
-@reactive.when_not("is-update-status-hook")
-def tell_status():
-    with charm.provide_charm_instance() as gateway:
-        gateway.assess_status()

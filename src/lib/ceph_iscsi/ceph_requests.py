@@ -53,6 +53,38 @@ def calls(config: Config, application: str) -> list[Call]:
     ]
 
 
+def ask(ceph: Any, config: Config, application: str) -> None:
+    """Ask for all of it.
+
+    :param ceph: endpoint of ceph-client
+    """
+    for method, arguments in calls(config, application):
+        if hasattr(ceph, method):
+            getattr(ceph, method)(**arguments)
+        else:
+            _WITHOUT_METHOD[method](ceph, **arguments)
+
+
+def _add_permissions(ceph: Any, client_name: str, permissions: list[str]) -> None:
+    request = ceph.get_current_request()  # there is one: pools are asked for before
+    request.add_op(
+        {"op": "set-key-permissions", "permissions": permissions, "client": client_name}
+    )
+    ceph.send_request_if_needed(request)
+
+
+def _publish_osd_settings(ceph: Any, settings: dict[str, Any]) -> None:
+    for relation in ceph.relations:
+        relation.to_publish["osd-settings"] = settings
+
+
+# What the community's interface has no method for.
+_WITHOUT_METHOD = {
+    "request_ceph_permissions": _add_permissions,
+    "request_osd_settings": _publish_osd_settings,
+}
+
+
 def _replicated(config: Config, application: str, replicas: int) -> list[Call]:
     pool = {
         "name": options.data_pool(config, application),

@@ -9,6 +9,7 @@ import charms.reactive as reactive
 import charms_openstack.bus
 import charms_openstack.charm
 import pytest
+from charmhelpers.core import hookenv
 
 QUIET = "is-update-status-hook"
 INSTALLED = "charm.installed"
@@ -32,6 +33,7 @@ def handlers(hook, monkeypatch):
     for kind in ("when", "when_not", "when_any", "when_not_all", "hook"):
         monkeypatch.setattr(reactive, kind, recorder(kind))
     monkeypatch.setattr(charms_openstack.bus, "discover", lambda: None)
+    monkeypatch.setattr(hookenv, "_atstart", [])
     gateway = mock.MagicMock()
     instance = mock.MagicMock(return_value=mock.MagicMock(__enter__=lambda self: gateway))
     monkeypatch.setattr(charms_openstack.charm, "provide_charm_instance", instance)
@@ -71,7 +73,6 @@ def test_the_table_of_handlers(handlers):
             "when_not": (QUIET,),
         },
         "retire": {"hook": ("stop",)},
-        "tell_status": {"when_not": (QUIET,)},
     }
 
 
@@ -79,6 +80,12 @@ def test_no_handler_runs_in_update_status(handlers):
     _, table, _ = handlers
     for name, conditions in table.items():
         assert QUIET in conditions.get("when_not", ()) or "hook" in conditions, name
+
+
+def test_the_status_is_told_in_every_hook(handlers):
+    _, _, gateway = handlers
+    hookenv._run_atstart()
+    gateway.assess_status.assert_called_once_with()
 
 
 def test_defaults_that_the_layers_provide(handlers):
@@ -122,7 +129,6 @@ def test_without_ceph_the_gateway_is_withdrawn_and_to_be_rendered_anew(handlers,
         ("share_password", "share_password", ["cluster"]),
         ("publish_access", "publish_access", ["admin-access", "cluster"]),
         ("retire", "retire", []),
-        ("tell_status", "assess_status", []),
     ],
 )
 def test_other_handlers_are_one_call_on_the_charm(

@@ -72,10 +72,8 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
 
         :param ceph: endpoint of ceph-client
         """
-        if self.invalid_option:
-            return
-        for method, arguments in ceph_requests.calls(self.config, self.application_name):
-            getattr(ceph, method)(**arguments)
+        if not self.invalid_option:
+            ceph_requests.ask(ceph, self.config, self.application_name)
 
     @functools.cached_property
     def invalid_option(self) -> str | None:

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 from ceph_iscsi import ceph_requests
 from charm_options import config, erasure_coded
 
@@ -105,3 +107,33 @@ def test_names_of_pools_and_profile_can_be_chosen():
 def test_the_same_options_always_ask_for_the_same():
     settings = erasure_coded(bluestore_compression_mode="none")
     assert ceph_requests.calls(settings, "gw") == ceph_requests.calls(dict(settings), "gw")
+
+
+class CommunityCeph:
+    """The community's endpoint: no methods for permissions and OSD settings."""
+
+    def __init__(self):
+        self.ops = []
+        self.sent = []
+        self.relations = [SimpleNamespace(to_publish={})]
+
+    def create_replicated_pool(self, **arguments):
+        self.ops.append(arguments["name"])
+
+    def get_current_request(self):
+        return SimpleNamespace(add_op=self.ops.append)
+
+    def send_request_if_needed(self, request):
+        self.sent.append(list(self.ops))
+
+
+def test_the_communitys_interface_is_asked_for_the_same():
+    ceph = CommunityCeph()
+    ceph_requests.ask(ceph, config(), "gw")
+    permissions = {
+        "op": "set-key-permissions",
+        "permissions": ceph_requests.CAPABILITIES,
+        "client": "gw",
+    }
+    assert ceph.sent == [["iscsi", "gw", permissions]]
+    assert ceph.relations[0].to_publish == {"osd-settings": ceph_requests.OSD_SETTINGS}
