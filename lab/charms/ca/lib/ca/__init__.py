@@ -1,0 +1,1 @@
+"""The ca companion of the lab: an authority with its certificates, and who asks for them."""

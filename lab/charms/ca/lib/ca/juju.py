@@ -1,0 +1,31 @@
+"""Juju's hook tools, as far as this charm needs them."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+
+def ask(tool: str, *arguments: str) -> Any:
+    """Return what a hook tool answers, decoded from JSON."""
+    answer = subprocess.run(
+        [tool, "--format=json", *arguments], check=True, stdout=subprocess.PIPE
+    ).stdout
+    return json.loads(answer) if answer.strip() else None
+
+
+def tell(tool: str, *arguments: str) -> None:
+    """Call a hook tool that answers nothing."""
+    subprocess.run([tool, *arguments], check=True)
+
+
+def log(message: str, level: str = "INFO") -> None:
+    """Write one message to the model's log."""
+    tell("juju-log", "-l", level, "--", message)
+
+
+def set_relation(relation_id: str, data: Mapping[str, str], *, app: bool = False) -> None:
+    """Write DATA to this unit's (or application's) bag; it travels on standard input,
+    because private keys are among it."""
+    command = ["relation-set", "-r", relation_id, *(["--app"] if app else []), "--file", "-"]
+    subprocess.run(command, check=True, input=json.dumps(dict(data)).encode())
