@@ -1,6 +1,7 @@
 """A whole controller on hosts that are directories."""
 
 import functools
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,14 +17,14 @@ from juju_lab.controller.library import Library
 from juju_lab.controller.store import Machine, Store
 from juju_lab.controller.toolserver import Contexts
 from juju_lab.controller.world import Timings, World
-
-from unit_tests.lab.fakes import FakeHost, make_charm
+from lab_fakes import FakeHost, make_charm
 
 _QUICK = Timings(
     retry_first=0.2, retry_most=1.0, ping_interval=0.1, pings_missed=2, lease=0.5, boot=5.0
 )
 _PATIENCE = 30
 LAB_NAME = "unit-test"
+LAB = Path(__file__).resolve().parents[2] / "lab"
 
 
 class FakeLab:
@@ -151,6 +152,25 @@ def shared_lab(guest_tools: Path) -> Iterator[FakeLab]:
     """A controller that the tests of a module share."""
     with fake_lab(guest_tools) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def command(shared_lab: FakeLab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `juju-lab` command for the shared lab, without images to prepare."""
+    path = tmp_path_factory.mktemp("bin") / "juju-lab"
+    path.write_text(
+        f"#!{sys.executable} -P\n"
+        "import os, sys\n"
+        f"sys.path.insert(0, {str(LAB)!r})\n"
+        f"os.environ['JUJU_LAB_NAME'] = {LAB_NAME!r}\n"
+        f"os.environ['JUJU_LAB_STATE'] = {str(shared_lab.directory.parent)!r}\n"
+        "import juju_lab.cli.prepare\n"
+        "juju_lab.cli.prepare.prepare = lambda bases: None\n"
+        "from juju_lab.cli import main\n"
+        "main()\n"
+    )
+    path.chmod(0o755)
+    return path
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Actions and commands: parameters, results, failures."""
 
 import pytest
-
-from unit_tests.lab.fakes import make_charm
+from lab_fakes import make_charm
 
 ACTIONS = """\
 greet:

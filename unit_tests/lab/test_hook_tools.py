@@ -3,8 +3,7 @@
 import json
 
 import pytest
-
-from unit_tests.lab.fakes import make_charm
+from lab_fakes import make_charm
 
 METADATA = """\
 name: toy

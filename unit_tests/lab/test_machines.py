@@ -3,8 +3,7 @@
 import pytest
 from juju_lab.errors import JujuError
 from juju_lab.hosts import HostError
-
-from unit_tests.lab.fakes import FakeHost
+from lab_fakes import FakeHost
 
 
 def agent(lab, unit):
@@ -97,7 +96,8 @@ def test_reboot_after_the_hook(lab, charm, trace):
 
 
 def test_reboot_at_once_runs_the_hook_again(lab, charm, trace):
-    now = f"echo begun >> {trace}; test -e ../again || {{ touch ../again; juju-reboot --now; sleep 60; }}"
+    at_once = "touch ../again; juju-reboot --now; sleep 60"
+    now = f"echo begun >> {trace}; test -e ../again || {{ {at_once}; }}"
     deployed(lab, charm, trace, **{"hooks/upgrade-charm": now})
     lab.api.refresh(None, "toy", str(charm("toy", {})), False)
     lab.wait(lambda: trace.read_text().startswith("begun\nstart\nbegun\n"))

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-
-from unit_tests.lab.fakes import make_charm
+from lab_fakes import make_charm
 
 WEB = "name: web\npeers: {peers: {interface: web-peer}}\nrequires: {db: {interface: sql}}\n"
 DB = "name: db\nprovides: {site: {interface: sql}}\n"

@@ -107,6 +107,9 @@ def main() -> None:
     except JujuError as error:
         click.echo(f"ERROR {error.text}", err=True)
         code = error.code
+    except click.NoSuchOption as error:
+        click.echo(f"ERROR option provided but not defined: {error.option_name}", err=True)
+        code = 2
     except click.ClickException as error:
         click.echo(f"ERROR {error.format_message()}", err=True)
         code = 2

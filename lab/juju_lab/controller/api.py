@@ -204,9 +204,9 @@ class Api:
 
     def deploy(self, model: str | None, charm: str, **wish: Any) -> dict[str, Any]:
         """Deploy a charm; the other arguments are those of `Deployment`."""
-        with self._change(model) as (session, found):
+        with self._library.staged(Path(charm)) as staged, self._change(model) as change:
             made = applications.deploy(
-                session, self._library, found, Deployment(Path(charm), **wish)
+                change[0], self._library, change[1], staged, Deployment(**wish)
             )
             return {
                 "application": made.name,
@@ -289,12 +289,10 @@ class Api:
         self, model: str | None, application: str, path: str, force_units: bool
     ) -> dict[str, Any]:
         """Upgrade an application's charm."""
-        with self._change(model) as (_, found):
+        with self._library.staged(Path(path)) as staged, self._change(model) as (_, found):
             wanted = relations.find_application(found, application)
-            revision = applications.refresh(
-                self._library, wanted, Path(path), force_units=force_units
-            )
-            return {"charm": wanted.charm_name, "revision": revision}
+            applications.refresh(self._library, wanted, staged, force_units=force_units)
+            return {"charm": wanted.charm_name, "revision": wanted.charm_revision}
 
     def resolved(self, model: str | None, units: Sequence[str], every: bool, retry: bool) -> None:
         """Have failed hooks run again, or be taken as done."""

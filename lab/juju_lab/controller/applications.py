@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Session
 from juju_lab import names
 from juju_lab.controller import leadership, models, relations, settings, uniter
 from juju_lab.controller.charmdir import Charm
-from juju_lab.controller.library import Library
+from juju_lab.controller.library import Library, Staged
 from juju_lab.controller.relations import find_application, find_unit
 from juju_lab.controller.store import (
     ALIVE,
@@ -33,7 +32,6 @@ FORCED_AFTER_SECONDS = 60
 class Deployment:
     """What `juju deploy` asks for; `to` are machine numbers, `config` option values or texts."""
 
-    charm: Path
     name: str = ""
     units: int = 1
     base: str = ""
@@ -44,11 +42,11 @@ class Deployment:
     force: bool = False
 
 
-def deploy(session: Session, library: Library, model: Model, wish: Deployment) -> Application:
+def deploy(
+    session: Session, library: Library, model: Model, staged: Staged, wish: Deployment
+) -> Application:
     """Make an application with its units; JujuError when it cannot be."""
-    if not wish.charm.exists():
-        raise JujuError(f'charm or bundle at "{wish.charm}" not found')
-    charm, revision = library.add(model, wish.charm)
+    charm = staged.charm
     name = wish.name or charm.name
     if not names.is_application(name):
         raise JujuError(f'invalid application name "{name}"')
@@ -68,7 +66,7 @@ def deploy(session: Session, library: Library, model: Model, wish: Deployment) -
     application = Application(
         name=name,
         charm_name=charm.name,
-        charm_revision=revision,
+        charm_revision=library.adopt(model, staged),
         base=_choose_base(model, charm, wish),
         config={key: settings.typed_option(charm, key, value) for key, value in config.items()},
         constraints=settings.constraints(wish.constraints),
@@ -271,13 +269,15 @@ def config_document(application: Application, charm: Charm) -> dict[str, Any]:
     }
 
 
-def refresh(library: Library, application: Application, source: Path, *, force_units: bool) -> int:
-    """Upgrade an application to the charm at `source`; returns the new revision.
+def refresh(
+    library: Library, application: Application, staged: Staged, *, force_units: bool
+) -> None:
+    """Upgrade an application to a staged charm.
 
     Raises JujuError when it is another charm, or lacks an endpoint that is in use.
     """
     model = application.model
-    charm, revision = library.add(model, source)
+    charm = staged.charm
     if charm.name != application.charm_name:
         raise JujuError(
             f'cannot upgrade "{application.charm_name}" to "{charm.name}": '
@@ -288,9 +288,9 @@ def refresh(library: Library, application: Application, source: Path, *, force_u
         if end and end["name"] not in charm.endpoints:
             raise JujuError(
                 f'cannot upgrade application "{application.name}" to charm '
-                f'"local:{charm.name}-{revision}": would break relation "{relation.key}"'
+                f'"{charm.name}": would break relation "{relation.key}"'
             )
-    application.charm_revision = revision
+    application.charm_revision = library.adopt(model, staged)
     application.force_units = force_units
     application.config = {
         name: value for name, value in application.config.items() if name in charm.options
@@ -300,7 +300,6 @@ def refresh(library: Library, application: Application, source: Path, *, force_u
         **dict.fromkeys([*charm.endpoints, *charm.extra_bindings], _SPACE),
     }
     relations.add_peers(application, charm)
-    return revision
 
 
 def resolve(model: Model, name: str, *, retry: bool) -> None:

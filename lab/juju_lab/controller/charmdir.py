@@ -87,21 +87,20 @@ def read_kept(directory: Path) -> Charm:
     return read(directory)
 
 
-def keep(source: Path, target: Path, revision: int) -> None:
-    """Copy a charm directory or unpack a .charm file to `target`, with its `revision` file.
+def keep(source: Path, target: Path) -> Charm:
+    """Copy a charm directory or unpack a .charm file to `target`, and read it.
 
     Raises JujuError when there is nothing at `source` that could be a charm.
     """
-    if target.exists():
-        shutil.rmtree(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
+        # Before anything is copied: it could be any directory.
+        read(source)
         shutil.copytree(source, target, symlinks=True, ignore=_NOT_PACKED)
     elif zipfile.is_zipfile(source):
         _unzip(source, target)
     else:
         raise JujuError(f'charm or bundle at "{source}" not found')
-    (target / "revision").write_text(f"{revision}\n", encoding="utf-8")
+    return read(target)
 
 
 def files(directory: Path) -> set[str]:

@@ -1,11 +1,23 @@
 """The controller's copies of deployed charms."""
 
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from juju_lab.controller import charmdir
 from juju_lab.controller.charmdir import Charm
 from juju_lab.controller.store import Application, Model
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A copied charm that no model has yet."""
+
+    charm: Charm
+    directory: Path
 
 
 class Library:
@@ -14,20 +26,27 @@ class Library:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def add(self, model: Model, source: Path) -> tuple[Charm, int]:
-        """Keep a copy of the charm at `source`; returns it with its new revision.
+    @contextmanager
+    def staged(self, source: Path) -> Iterator["Staged"]:
+        """A copy of the charm at `source`, gone at the end of the block unless it was adopted.
 
         Raises JujuError when there is no charm.
         """
-        staged = self._model_directory(model.uuid) / "new"
-        charmdir.keep(source, staged, 0)
-        charm = charmdir.read(staged)
-        revision = model.take_number(f"charm-{charm.name}")
-        target = self._path(model.uuid, charm.name, revision)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._directory, prefix="staged-") as parent:
+            copy = Path(parent) / "charm"
+            charm = charmdir.keep(source, copy)
+            yield Staged(charm, copy)
+
+    def adopt(self, model: Model, staged: "Staged") -> int:
+        """Keep a staged charm for a model; returns its revision there."""
+        revision = model.take_number(f"charm-{staged.charm.name}")
+        target = self._path(model.uuid, staged.charm.name, revision)
         shutil.rmtree(target, ignore_errors=True)
-        (staged / "revision").write_text(f"{revision}\n", encoding="utf-8")
-        staged.rename(target)
-        return charm, revision
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (staged.directory / "revision").write_text(f"{revision}\n", encoding="utf-8")
+        staged.directory.rename(target)
+        return revision
 
     def directory(self, application: Application, revision: int | None = None) -> Path:
         """Where the charm of `application` lies, at the wanted or the current revision."""
