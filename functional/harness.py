@@ -218,8 +218,8 @@ class Model:
         """Have the verifying writer at work meanwhile; its summary is there at the end."""
         device = self.device_path()
         writer, notes = "/root/writer.py", "/root/writer"
-        self.juju.scp(HERE / "writer.py", f"{INITIATOR}:/tmp/writer.py")
-        self.run_on(INITIATOR, "install", "-m", "0700", "/tmp/writer.py", writer)  # noqa: S108
+        self.juju.scp(HERE / "writer.py", f"{INITIATOR}:writer.py")
+        self.run_on(INITIATOR, "install", "-m", "0700", "/home/ubuntu/writer.py", writer)
         unit = ("systemd-run", "--quiet", "--unit=writer", "--collect")
         self.run_on(INITIATOR, *unit, writer, "run", device, notes)
         summary: dict[str, Any] = {}

@@ -63,8 +63,10 @@ def make_session(root, number, iqn, address, disk):
 
 def test_sessions_tell_portal_and_disks(tmp_path):
     make_session(tmp_path, 1, "iqn.2003-01.com.example:one", "10.85.0.12", "sda")
+    make_session(tmp_path, 2, "iqn.2003-01.com.example:one", "fd99::11", "sdb")
     assert host.sessions(tmp_path) == [
-        host.Session("iqn.2003-01.com.example:one", "10.85.0.12:3260", "LOGGED_IN", ("sda",))
+        host.Session("iqn.2003-01.com.example:one", "10.85.0.12:3260", "LOGGED_IN", ("sda",)),
+        host.Session("iqn.2003-01.com.example:one", "[fd99::11]:3260", "LOGGED_IN", ("sdb",)),
     ]
 
 
@@ -94,8 +96,8 @@ def test_a_devices_paths_tell_the_portal_and_priority_they_have():
             "36001",
             "iqn.x:one",
             (
-                host.Path_("sda", "10.85.0.12:3260", 50, "active ready", "active"),
-                host.Path_("sdb", "10.85.0.13:3260", 10, "active ready", "enabled"),
+                host.Way("sda", "10.85.0.12:3260", 50, "active ready", "active"),
+                host.Way("sdb", "10.85.0.13:3260", 10, "active ready", "enabled"),
             ),
         )
     ]

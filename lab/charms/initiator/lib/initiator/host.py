@@ -30,7 +30,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Path_:
+class Way:
     """One way to a multipath device's data."""
 
     disk: str
@@ -47,23 +47,28 @@ class Device:
     name: str
     wwid: str
     iqn: str
-    paths: tuple[Path_, ...]
+    paths: tuple[Way, ...]
 
 
 def sessions(root: Path = SESSIONS) -> list[Session]:
     """Return the sessions that the kernel has."""
     found = []
     for session in sorted(root.glob("session*")):
+        # one connection each: iscsiadm does not make more
         connections = session.glob("device/connection*/iscsi_connection/connection*")
-        portal = ""
-        for connection in connections:
-            address = (connection / "persistent_address").read_text().strip()
-            portal = f"{address}:{(connection / 'persistent_port').read_text().strip()}"
+        portal = next(map(_portal, connections), "")
         disks = sorted(disk.name for disk in session.glob("device/target*/*/block/*"))
         iqn = (session / "targetname").read_text().strip()
         state = (session / "state").read_text().strip()
         found.append(Session(iqn, portal, state, tuple(disks)))
     return found
+
+
+def _portal(connection: Path) -> str:
+    """Address and port of a connection, written as a discovery writes them."""
+    address = (connection / "persistent_address").read_text().strip()
+    port = (connection / "persistent_port").read_text().strip()
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def devices(maps: dict[str, Any], logged_in: list[Session]) -> list[Device]:
@@ -73,7 +78,7 @@ def devices(maps: dict[str, Any], logged_in: list[Session]) -> list[Device]:
     found = []
     for entry in maps.get("maps", []):
         paths = [
-            Path_(
+            Way(
                 disk=path["dev"],
                 portal=by_disk[path["dev"]].portal,
                 priority=int(path["pri"]),
