@@ -43,6 +43,18 @@ class CephISCSIGatewayPeers(Endpoint):
         toggle_flag(self.expand_name("{endpoint_name}.available"), True)
 
     @property
+    def chap_key(self) -> str | None:
+        """Private key, PEM, that the gateways keep CHAP passwords under (a secret), or None."""
+        return self._application().get("chap_key") or None
+
+    def set_chap_key(self, key: str) -> None:
+        """Publish that key to the peers.
+
+        :raises RuntimeError: this unit is not the leader
+        """
+        self._set_application("chap_key", key)
+
+    @property
     def allowed_ips(self) -> list[str]:
         """Addresses beyond the gateways' own that the API trusts, sorted."""
         return json.loads(self._application().get("allowed_ips") or "[]")

@@ -10,6 +10,8 @@ Flags of this module, and of the layers and interfaces that it listens to:
 ``ceph-client.pools.available``  the cluster carried out what was asked for
 ``cluster.connected``            the peer relation can be used
 ``cluster.available``            the API's password is known
+``certificates.available``       there is an authority to ask for a certificate
+``certificates.*.changed``       set by the interface; cleared here when what came is in use
 ``admin-access.connected``       the API has clients in the model
 ``charm.paused``                 set and cleared by the actions, in the charm class
 
@@ -47,10 +49,17 @@ def request_pools():
 
 
 @reactive.when("charm.installed", "cluster.connected")
-@reactive.when_not("cluster.available", "is-update-status-hook")
-def share_password():
+@reactive.when_not("is-update-status-hook")
+def share_secrets():
     with charm.provide_charm_instance() as gateway:
-        gateway.share_password(reactive.endpoint_from_name("cluster"))
+        gateway.share_secrets(reactive.endpoint_from_name("cluster"))
+
+
+@reactive.when("charm.installed", "certificates.available")
+@reactive.when_not("is-update-status-hook")
+def request_certificate():
+    with charm.provide_charm_instance() as gateway:
+        gateway.request_certificate(reactive.endpoint_from_name("certificates"))
 
 
 @reactive.when(
@@ -66,8 +75,11 @@ def configure():
             reactive.endpoint_from_name("ceph-client"),
             reactive.endpoint_from_name("cluster"),
             reactive.endpoint_from_flag("admin-access.connected"),
+            reactive.endpoint_from_name("certificates"),
         ):
             reactive.set_flag("config.rendered")
+            for what in ("ca", "certs", "application.certs"):
+                reactive.clear_flag(f"certificates.{what}.changed")
 
 
 @reactive.when("config.rendered", "cluster.connected")
@@ -75,15 +87,6 @@ def configure():
 def withdraw():
     reactive.endpoint_from_name("cluster").withdraw_ready()
     reactive.clear_flag("config.rendered")
-
-
-@reactive.when("admin-access.connected", "cluster.available")
-@reactive.when_not("is-update-status-hook")
-def publish_access():
-    with charm.provide_charm_instance() as gateway:
-        gateway.publish_access(
-            reactive.endpoint_from_name("admin-access"), reactive.endpoint_from_name("cluster")
-        )
 
 
 @reactive.hook("stop")

@@ -47,11 +47,24 @@ def test_the_leader_sets_the_password_and_reads_it_in_the_same_hook(model, hook,
     assert model.applications[RID]["ceph-iscsi"] == {"admin_password": "12345678"}
 
 
+def test_the_key_for_chap_passwords_is_the_applications(model, hook, peers):
+    model.relate(RID)
+    model.leader = True
+    with hook(peers, ENDPOINT, CREATED, RID) as cluster:
+        assert cluster.chap_key is None
+        cluster.set_chap_key("key")
+        assert cluster.chap_key == "key"
+        assert not is_flag_set("cluster.available")
+    assert model.applications[RID]["ceph-iscsi"] == {"chap_key": "key"}
+
+
 def test_only_the_leader_may_set_what_belongs_to_the_application(model, hook, peers):
     model.relate(RID)
     with hook(peers, ENDPOINT, CREATED, RID) as cluster:
         with pytest.raises(RuntimeError, match="only the leader"):
             cluster.set_admin_password("secret")
+        with pytest.raises(RuntimeError, match="only the leader"):
+            cluster.set_chap_key("secret")
         with pytest.raises(RuntimeError, match="only the leader"):
             cluster.set_allowed_ips(["10.0.0.7"])
 

@@ -1,10 +1,12 @@
 """Read the gateway: the REST API of rbd-target-api, on this unit or on a peer."""
 
+import socket
 from configparser import ConfigParser
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ceph_iscsi import tls
 from ceph_iscsi.errors import GatewayError
 
 GATEWAY_CFG = Path("/etc/ceph/iscsi-gateway.cfg")
@@ -24,6 +26,7 @@ class Api:
     user: str
     password: str = field(repr=False)
     secure: bool = False
+    authority: Path = tls.AUTHORITY
 
     @classmethod
     def of(cls, host: str = "localhost", cfg: Path = GATEWAY_CFG) -> "Api":
@@ -67,11 +70,14 @@ class Api:
         url = f"{'https' if self.secure else 'http'}://{self.host}:{self.port}/api/{path}"
         session = requests.Session()
         session.trust_env = False  # a model's proxy settings are not for the gateways
+        session.verify = str(self.authority)
+        if self.host == "localhost":
+            session.mount("https://", _own_name_adapter())
         try:
             answer = session.get(
                 url, params=params, auth=(self.user, self.password), timeout=TIMEOUTS
             )
-        except requests.RequestException as error:
+        except OSError as error:  # as all of requests' own are; a missing authority is no other
             raise GatewayError(f"the API at {url} does not answer: {_reason(error)}") from error
         if answer.status_code == 503 and path == "_ping":
             raise GatewayError(f"the API at {url} answers, but no portal listens for initiators")
@@ -83,6 +89,23 @@ class Api:
             said = content.get("message") or answer.reason
             raise GatewayError(f"the API at {url} refused: {said} ({answer.status_code})")
         return content
+
+
+def _own_name_adapter() -> Any:
+    """An adapter of requests that expects this host's name in the certificate.
+
+    The API is asked as localhost because it trusts that address from the start, whichever address
+    this host's name stands for; certificates have names that others know.
+    """
+    from requests.adapters import HTTPAdapter
+
+    class OwnName(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            name = socket.getfqdn()
+            kwargs |= {"assert_hostname": name, "server_hostname": name}
+            super().init_poolmanager(*args, **kwargs)
+
+    return OwnName()
 
 
 def _reason(error: BaseException) -> str:

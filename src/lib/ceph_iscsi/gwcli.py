@@ -15,6 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ceph_iscsi import tls
 from ceph_iscsi.errors import GatewayError
 from ceph_iscsi.process import ENVIRONMENT
 
@@ -101,7 +102,7 @@ class _Session:
     def __init__(self, home: str):
         self._process = subprocess.Popen(
             ["gwcli"],
-            env={**ENVIRONMENT, "HOME": home, "PYTHONUNBUFFERED": "1"},
+            env={**ENVIRONMENT, **tls.environment(), "HOME": home, "PYTHONUNBUFFERED": "1"},
             cwd=home,
             bufsize=0,
             stdin=subprocess.PIPE,

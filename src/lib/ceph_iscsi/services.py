@@ -94,6 +94,8 @@ def run_all(check_ready: Callable[[], None]) -> bool:
     names = [name for name in MANAGED if restart_needed() or not now[name].active]
     if not names:
         return False
+    if restart_needed():
+        _systemctl("daemon-reload")  # drop-ins of the charm may have come or gone
     _start(*names)
     unmark_restart()
     wait_until(check_ready, API_TIME_LIMIT, give_up=_failed)

@@ -51,9 +51,13 @@ def test_the_table_of_handlers(handlers):
             "when": (INSTALLED, "ceph-client.connected"),
             "when_not": (QUIET,),
         },
-        "share_password": {
+        "share_secrets": {
             "when": (INSTALLED, "cluster.connected"),
-            "when_not": ("cluster.available", QUIET),
+            "when_not": (QUIET,),
+        },
+        "request_certificate": {
+            "when": (INSTALLED, "certificates.available"),
+            "when_not": (QUIET,),
         },
         "configure": {
             "when": (
@@ -67,10 +71,6 @@ def test_the_table_of_handlers(handlers):
         "withdraw": {
             "when": ("config.rendered", "cluster.connected"),
             "when_not": ("ceph-client.available", QUIET),
-        },
-        "publish_access": {
-            "when": ("admin-access.connected", "cluster.available"),
-            "when_not": (QUIET,),
         },
         "retire": {"hook": ("stop",)},
     }
@@ -112,6 +112,17 @@ def test_files_count_as_rendered_only_if_they_are(handlers, done):
     assert reactive.is_flag_set("config.rendered") is done
 
 
+@pytest.mark.parametrize("done", [True, False])
+def test_a_new_certificate_is_news_until_it_is_in_use(handlers, done):
+    module, _, gateway = handlers
+    flags = {f"certificates.{what}.changed" for what in ("ca", "certs", "application.certs")}
+    for flag in flags:
+        reactive.set_flag(flag)
+    gateway.configure.return_value = done
+    module.configure()
+    assert flags.isdisjoint(reactive.get_flags()) is done
+
+
 def test_without_ceph_the_gateway_is_withdrawn_and_to_be_rendered_anew(handlers, monkeypatch):
     module, _, _ = handlers
     cluster = mock.MagicMock()
@@ -126,8 +137,8 @@ def test_without_ceph_the_gateway_is_withdrawn_and_to_be_rendered_anew(handlers,
     ("handler", "method", "endpoints"),
     [
         ("request_pools", "request_pools", ["ceph-client"]),
-        ("share_password", "share_password", ["cluster"]),
-        ("publish_access", "publish_access", ["admin-access", "cluster"]),
+        ("share_secrets", "share_secrets", ["cluster"]),
+        ("request_certificate", "request_certificate", ["certificates"]),
         ("retire", "retire", []),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import charms.reactive as reactive
 import charms_openstack.plugins
-from ceph_iscsi import ceph_requests, options, services
+from ceph_iscsi import ceph_requests, chap_key, options, services, tls
 from ceph_iscsi.api import GATEWAY_CFG, Api
 from ceph_iscsi.ceph import CEPH_CONF
 from ceph_iscsi.errors import GatewayError
@@ -92,23 +92,66 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
 
     # Peers
 
-    def share_password(self, cluster: Any) -> None:
-        """On the leader, make the password of the gateways' API, once for the application.
+    def share_secrets(self, cluster: Any) -> None:
+        """On the leader, make what the gateways share, once for the application.
+
+        That is the password of their API and the key that CHAP passwords are kept under.
 
         :param cluster: endpoint of the peers
         """
-        if hookenv.is_leader() and not cluster.admin_password:
+        if (cluster.admin_password and cluster.chap_key) or not hookenv.is_leader():
+            return
+        if not cluster.chap_key:
+            cluster.set_chap_key(chap_key.generate())
+        if not cluster.admin_password:
             alphabet = string.ascii_letters + string.digits
             cluster.set_admin_password("".join(secrets.choice(alphabet) for _ in range(32)))
 
+    # Certificates
+
+    def request_certificate(self, certificates: Any) -> None:
+        """Ask for a certificate that all gateways share, good for all that this one is called.
+
+        :param certificates: endpoint of the authority
+        """
+        fqdn = socket.getfqdn()
+        networks = [hookenv.network_get(binding) for binding in ("public", "cluster")]
+        names = tls.names((fqdn, socket.gethostname()), networks)
+        certificates.request_application_cert(fqdn, names)
+
+    def use_certificate(self, certificates: Any) -> None:
+        """Bring the API's certificate on disk in line with the relation's.
+
+        While the relation is there, but no certificate (yet, or for a while), the API goes on as
+        it is: without TLS, or with the certificate that it has.
+
+        :param certificates: endpoint of the authority
+        """
+        if not _related(certificates):
+            tls.remove()
+            return
+        certificate = next(iter(certificates.application_certs), None)
+        ca = certificates.root_ca_cert
+        if not certificate or not ca:
+            return
+        chain = certificates.root_ca_chain or ""
+        bundle = tls.Bundle(certificate.cert, certificate.key, ca, chain)
+        try:
+            tls.install(bundle, Path(hookenv.charm_dir(), "files", "tls"))
+        except GatewayError as error:
+            hookenv.log(f"the certificate is not used: {error}", hookenv.ERROR)
+
     # The gateway
 
-    def configure(self, ceph: Any, cluster: Any, admin_access: Any | None) -> bool:
+    def configure(
+        self, ceph: Any, cluster: Any, admin_access: Any | None, certificates: Any
+    ) -> bool:
         """Write the files, run the daemons on them, tell the peers whether this gateway serves.
 
         :param ceph: endpoint of ceph-client, with key and pools
         :param cluster: endpoint of the peers, with the password
         :param admin_access: endpoint of the API's clients, None if there are none
+        :param certificates: endpoint of the authority, related or not
         :returns: whether it was done; not with an invalid option, nor on a unit that is leaving,
             nor for the first time while the number of units is not one to serve with
         """
@@ -116,6 +159,9 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             return False
         if cluster.unit_count not in UNIT_COUNTS and not reactive.is_flag_set("config.rendered"):
             return False
+        if cluster.chap_key:
+            chap_key.install(cluster.chap_key)
+        self.use_certificate(certificates)
         self.write_files(self.context(ceph, cluster, admin_access))
         if not reactive.is_flag_set(PAUSED):
             try:
@@ -123,11 +169,15 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             except GatewayError as error:
                 hookenv.log(f"the gateway is not ready: {error}", hookenv.ERROR)
         self.announce(cluster)
+        if admin_access:
+            self.publish_access(admin_access, cluster)
         self.remove_departed(cluster)
         return True
 
     def context(self, ceph: Any, cluster: Any, admin_access: Any | None) -> dict[str, Any]:
-        """What the templates are rendered with; parameters as for configure.
+        """What the templates are rendered with, once the certificate is written or removed.
+
+        Parameters as for configure.
 
         Nothing of this unit alone is in it: the daemons compare the gateways' files.
         """
@@ -143,7 +193,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             "logger_level": options.logger_level(self.config),
             "use_syslog": self.config["use-syslog"],
             "metadata_pool": self.config["gateway-metadata-pool"],
-            "api_secure": False,
+            "api_secure": tls.enabled(),
             "api_user": API_USER,
             "api_password": cluster.admin_password,
             "api_port": API_PORT,
@@ -221,8 +271,9 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         :param admin_access: endpoint of the clients
         :param cluster: endpoint of the peers, with the password
         """
+        scheme = "https" if tls.enabled() else "http"
         admin_access.publish_gateway(
-            socket.getfqdn(), API_USER, cluster.admin_password, "http", API_PORT
+            socket.getfqdn(), API_USER, cluster.admin_password, scheme, API_PORT
         )
 
     # Pausing and leaving
@@ -301,3 +352,10 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         if not reactive.is_flag_set("config.rendered"):
             return "waiting", "Charm configuration in progress"
         return FINE
+
+
+def _related(endpoint: Any) -> bool:
+    """Whether an endpoint has a relation; one that ends with this hook is none any more."""
+    ending = hookenv.hook_name() == f"{endpoint.endpoint_name}-relation-broken"
+    gone = hookenv.relation_id() if ending else None
+    return any(name != gone for name in hookenv.relation_ids(endpoint.endpoint_name))

@@ -105,7 +105,11 @@ def test_a_due_restart_restarts_the_daemons_once_but_not_tcmu_runner(systemd):
     running(systemd)
     services.mark_restart()
     assert services.run_all(ready) is True
-    assert systemd.calls == [f"reset-failed {API} {GW}", f"restart {API} {GW}"]
+    assert systemd.calls == [
+        "daemon-reload ",
+        f"reset-failed {API} {GW}",
+        f"restart {API} {GW}",
+    ]
     assert services.run_all(ready) is False
 
 

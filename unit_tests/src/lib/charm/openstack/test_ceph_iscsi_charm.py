@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import charms.reactive as reactive
 import pytest
-from ceph_iscsi import services, targets
+from ceph_iscsi import chap_key, services, targets, tls
 from ceph_iscsi.errors import GatewayError
 from charm.openstack import ceph_iscsi
 from charm_options import config
@@ -21,11 +21,15 @@ class FakePeers:
         self.allowed_ips = list(allowed)
         self.unit_count = units
         self.admin_password = None
+        self.chap_key = None
         self.ready = None
         self.all_departed_units = []
 
     def set_admin_password(self, password):
         self.admin_password = password
+
+    def set_chap_key(self, key):
+        self.chap_key = key
 
     def announce_ready(self, fqdn):
         self.ready = fqdn
@@ -49,6 +53,23 @@ class FakeCeph:
         return lambda **arguments: self.asked.append((method, arguments))
 
 
+class FakeAuthority:
+    """The certificate authority as the endpoint shows it: not related, until told otherwise."""
+
+    endpoint_name = "certificates"
+
+    def __init__(self):
+        self.application_certs, self.root_ca_cert, self.root_ca_chain = [], None, None
+        self.asked = []
+
+    def request_application_cert(self, name, sans):
+        self.asked.append((name, sans))
+
+    def answer(self, certificate="cert"):
+        self.application_certs = [SimpleNamespace(cert=certificate, key="key")]
+        self.root_ca_cert, self.root_ca_chain = "ca", "chain"
+
+
 @pytest.fixture
 def machine(hook, monkeypatch, tmp_path):
     """Paths below a temporary directory, no service manager, API and model as told."""
@@ -59,6 +80,10 @@ def machine(hook, monkeypatch, tmp_path):
         started=[],
         api="host-1.lab",
         leader=True,
+        relations={},
+        certificates=FakeAuthority(),
+        bundle=None,
+        chap_key=None,
     )
     state.root.mkdir()
 
@@ -81,6 +106,12 @@ def machine(hook, monkeypatch, tmp_path):
     monkeypatch.setattr(services, "stop_all", lambda: state.started.append("stop"))
     monkeypatch.setattr(services, "stopped", lambda *names: [])
     monkeypatch.setattr(hookenv, "is_leader", lambda: state.leader)
+    monkeypatch.setattr(hookenv, "relation_ids", lambda name: state.relations.get(name, []))
+    monkeypatch.setattr(tls, "enabled", lambda: state.bundle is not None)
+    monkeypatch.setattr(tls, "install", lambda bundle, _: setattr(state, "bundle", bundle))
+    monkeypatch.setattr(tls, "remove", lambda: setattr(state, "bundle", None))
+    monkeypatch.setattr(chap_key, "generate", lambda: "a key")
+    monkeypatch.setattr(chap_key, "install", lambda key: setattr(state, "chap_key", key))
     monkeypatch.setattr(os, "fchown", lambda *_: None)
     monkeypatch.setattr(os, "chown", lambda *_: None)
     return state
@@ -93,6 +124,7 @@ def gateway(**options):
 def peers_with_password(**kwargs):
     peers = FakePeers(**kwargs)
     peers.admin_password = "s" * 32
+    peers.chap_key = "a key"
     return peers
 
 
@@ -139,28 +171,136 @@ def test_with_an_invalid_option_ceph_is_asked_for_nothing(machine):
 
 def test_the_leader_makes_a_password_of_32_characters_once(machine):
     peers = FakePeers()
-    gateway().share_password(peers)
+    gateway().share_secrets(peers)
     password = peers.admin_password
     assert len(password) == 32
     assert set(password) <= set(string.ascii_letters + string.digits)
-    gateway().share_password(peers)
+    gateway().share_secrets(peers)
     assert peers.admin_password == password
 
 
-def test_other_units_make_none(machine):
+def test_the_leader_makes_a_key_for_chap_passwords_once_also_after_an_upgrade(
+    machine, monkeypatch
+):
+    peers = peers_with_password()
+    peers.chap_key = None
+    gateway().share_secrets(peers)
+    assert (peers.chap_key, peers.admin_password) == ("a key", "s" * 32)
+    monkeypatch.setattr(chap_key, "generate", lambda: "another")
+    gateway().share_secrets(peers)
+    assert peers.chap_key == "a key"
+
+
+def test_other_units_make_neither(machine):
     machine.leader = False
     peers = FakePeers()
-    gateway().share_password(peers)
-    assert peers.admin_password is None
+    gateway().share_secrets(peers)
+    assert (peers.admin_password, peers.chap_key) == (None, None)
+
+
+# Certificates
+
+
+def certificates_related(machine, *relation_ids):
+    machine.relations["certificates"] = list(relation_ids or ["certificates:7"])
+    return machine.certificates
+
+
+def secure(machine):
+    return "api_secure = true" in content(machine, "iscsi-gateway.cfg")
+
+
+def test_a_certificate_is_asked_for_by_all_names_and_addresses_of_the_unit(machine, monkeypatch):
+    networks = {
+        "public": {"ingress-addresses": ["192.0.2.1"]},
+        "cluster": {"bind-addresses": [{"addresses": [{"value": "10.0.0.1"}]}]},
+    }
+    monkeypatch.setattr(hookenv, "network_get", networks.get)
+    monkeypatch.setattr(ceph_iscsi.socket, "gethostname", lambda: "host-1")
+    gateway().request_certificate(machine.certificates)
+    names = ["10.0.0.1", "192.0.2.1", "host-1", "host-1.lab"]
+    assert machine.certificates.asked == [("host-1.lab", names)]
+
+
+def test_the_api_speaks_tls_from_the_first_certificate_to_the_end_of_the_relation(
+    machine, monkeypatch
+):
+    authority = certificates_related(machine)
+    configure(authority=authority)
+    assert not secure(machine)
+    authority.root_ca_cert = "ca"
+    configure(authority=authority)
+    assert not secure(machine)
+    authority.answer()
+    configure(authority=authority)
+    assert secure(machine)
+    assert machine.bundle == tls.Bundle("cert", "key", "ca", "chain")
+    authority.application_certs = []
+    configure(authority=authority)
+    assert secure(machine), "an authority that is away for a while takes nothing away"
+    monkeypatch.setenv("JUJU_HOOK_NAME", "certificates-relation-broken")
+    monkeypatch.setattr(hookenv, "relation_id", lambda: "certificates:7")
+    configure(authority=authority)
+    assert not secure(machine)
+
+
+def test_of_two_authorities_one_may_go(machine, monkeypatch):
+    authority = certificates_related(machine, "certificates:7", "certificates:8")
+    authority.answer()
+    monkeypatch.setenv("JUJU_HOOK_NAME", "certificates-relation-broken")
+    monkeypatch.setattr(hookenv, "relation_id", lambda: "certificates:7")
+    configure(authority=authority)
+    assert secure(machine)
+
+
+def test_a_certificate_that_is_no_good_leaves_the_api_as_it_is(machine, monkeypatch):
+    def refuse(bundle, source):
+        raise GatewayError("key values mismatch")
+
+    authority = certificates_related(machine)
+    authority.answer()
+    monkeypatch.setattr(tls, "install", refuse)
+    assert configure(authority=authority)[0] is True
+    assert not secure(machine)
+    assert any("key values mismatch" in line for line in machine.log)
+
+
+def test_clients_of_the_api_are_told_how_to_reach_it_now(machine):
+    access = FakeAccess()
+    configure(access=access)
+    authority = certificates_related(machine)
+    authority.answer()
+    configure(access=access, authority=authority)
+    machine.relations.clear()
+    configure(access=access, authority=authority)
+    told = ("host-1.lab", "admin", "s" * 32)
+    assert access.published == [(*told, scheme, 5000) for scheme in ("http", "https", "http")]
+
+
+def test_the_key_for_chap_passwords_is_written_with_and_without_tls(machine):
+    configure()
+    assert machine.chap_key == "a key"
 
 
 # Files
 
 
-def configure(peers=None, clients=None, **options):
+class FakeAccess:
+    """The API's clients as the endpoint shows them; records what they are told."""
+
+    def __init__(self, addresses=()):
+        self.client_addresses = list(addresses)
+        self.published = []
+
+    def publish_gateway(self, *values):
+        self.published.append(values)
+
+
+def configure(peers=None, clients=None, access=None, authority=None, **options):
     peers = peers or peers_with_password()
-    access = clients and SimpleNamespace(client_addresses=clients)
-    return gateway(**options).configure(FakeCeph(), peers, access), peers
+    access = access or (clients and FakeAccess(clients))
+    authority = authority or FakeAuthority()
+    return gateway(**options).configure(FakeCeph(), peers, access, authority), peers
 
 
 def content(machine, name):

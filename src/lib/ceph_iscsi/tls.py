@@ -1,0 +1,152 @@
+"""TLS of the gateways' API: the files of the certificate, and what the daemon needs besides.
+
+rbd-target-api takes its certificate from /etc/ceph, whatever ``ceph_config_dir`` says. It never
+verifies the other gateways' certificates, nor does gwcli, and with some releases of werkzeug it
+ends at its start: files/tls/sitecustomize.py makes all of that good, for these two programs alone.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ceph_iscsi import files, process, services
+from ceph_iscsi.errors import GatewayError
+
+CERTIFICATE = Path("/etc/ceph/iscsi-gateway.crt")
+KEY = Path("/etc/ceph/iscsi-gateway.key")
+COMBINED = Path("/etc/ceph/iscsi-gateway.pem")
+PUBLIC_KEY = Path("/etc/ceph/iscsi-gateway-pub.key")
+# What certificates of gateways are verified with: the authority's own and the ones above it.
+AUTHORITY = Path("/etc/ceph/iscsi-gateway-ca.crt")
+# The authority among those that the whole host trusts, and the sum of these.
+TRUSTED = Path("/usr/local/share/ca-certificates/ceph-iscsi-gateway.crt")
+TRUSTED_LINK = Path("/etc/ssl/certs/ceph-iscsi-gateway.pem")
+TRUSTED_ALL = Path("/etc/ssl/certs/ca-certificates.crt")
+# A directory on PYTHONPATH of gwcli as the charm runs it and, by the drop-in, of rbd-target-api.
+SHIM = Path("/usr/local/lib/ceph-iscsi-charm/sitecustomize.py")
+DROP_IN = Path("/etc/systemd/system/rbd-target-api.service.d/ceph-iscsi-charm.conf")
+
+# Reading and hashing some 150 certificates.
+UPDATE_TIME_LIMIT = 120
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A certificate with its private key and what it is verified with, all PEM.
+
+    ``chain`` holds the certificates between the authority's own, ``ca``, and a root; or nothing.
+    """
+
+    certificate: str
+    key: str = field(repr=False)
+    ca: str
+    chain: str = ""
+
+
+def names(hosts: Iterable[str], networks: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names and addresses that a certificate has to be good for, sorted.
+
+    :param networks: answers of network-get: every bind and ingress address counts
+    """
+    found = set(hosts)
+    for network in networks:
+        found.update(network.get("ingress-addresses") or ())
+        for interface in network.get("bind-addresses") or ():
+            for address in interface.get("addresses") or ():
+                found.add(address.get("value") or address.get("address"))
+    return sorted(found - {None, ""})
+
+
+def enabled() -> bool:
+    """Whether there is a certificate, so that the API has to speak TLS."""
+    return CERTIFICATE.exists() and KEY.exists()
+
+
+def environment() -> dict[str, str]:
+    """What a program that talks to gateways needs in its environment to verify them."""
+    return {"PYTHONPATH": str(SHIM.parent)} if SHIM.exists() else {}
+
+
+def install(bundle: Bundle, source: Path) -> None:
+    """Write all files of a certificate; if one differs, the daemons need a restart.
+
+    :param source: directory with the shim and the drop-in
+    :raises GatewayError: certificate and key don't belong together, and nothing but COMBINED is
+        written; or the host's trusted certificates can't be updated
+    """
+    certificate = _joined(bundle.certificate, bundle.chain)
+    files.write(COMBINED, _joined(certificate, bundle.key), 0o600)
+    wanted = {
+        AUTHORITY: (_joined(bundle.ca, bundle.chain), 0o644),
+        CERTIFICATE: (certificate, 0o644),
+        KEY: (_joined(bundle.key), 0o600),
+        SHIM: ((source / "sitecustomize.py").read_text(), 0o644),
+        DROP_IN: ((source / "rbd-target-api.conf").read_text(), 0o644),
+    }
+    if any(files.differs(path, *rest) for path, rest in wanted.items()):
+        check(COMBINED)
+        services.mark_restart()
+        for path, rest in wanted.items():
+            files.write(path, *rest)
+    if not PUBLIC_KEY.exists() or PUBLIC_KEY.stat().st_mtime_ns < KEY.stat().st_mtime_ns:
+        files.write(PUBLIC_KEY, public_key(KEY), 0o644)
+    trust(bundle.ca)
+
+
+def check(combined: Path) -> None:
+    """Raise a GatewayError unless a file holds a certificate and the key that belongs to it."""
+    import ssl  # here: no hook but those that change the certificate needs it
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(combined)
+    except ssl.SSLError as error:
+        raise GatewayError(f"the certificate that came can't be used: {error.reason}") from error
+
+
+def trust(ca: str) -> None:
+    """Have the whole host trust an authority, other programs' clients of the API among them."""
+    files.write(TRUSTED, _joined(ca), 0o644)
+    known = TRUSTED_ALL.read_text() if TRUSTED_ALL.exists() else ""
+    if _joined(ca) not in known:
+        process.run(["update-ca-certificates"], timeout=UPDATE_TIME_LIMIT)
+
+
+def remove() -> None:
+    """Remove all that install and trust have written; the daemons then need a restart."""
+    # The certificate goes first: what is left if the hook ends here is removed by the next.
+    written = (CERTIFICATE, KEY, COMBINED, PUBLIC_KEY, AUTHORITY, DROP_IN, SHIM)
+    if any(path.exists() for path in written):
+        services.mark_restart()
+        for path in written:
+            path.unlink(missing_ok=True)
+        for path in SHIM.parent.glob("__pycache__/*"):
+            path.unlink()
+        for directory in (SHIM.parent / "__pycache__", SHIM.parent, DROP_IN.parent):
+            if directory.is_dir() and not any(directory.iterdir()):
+                directory.rmdir()
+    TRUSTED.unlink(missing_ok=True)
+    if TRUSTED_LINK.is_symlink():
+        process.run(["update-ca-certificates", "--fresh"], timeout=UPDATE_TIME_LIMIT)
+
+
+def public_key(key: Path) -> str:
+    """The public half of a private key, PEM.
+
+    :raises GatewayError: it is not a key
+    """
+    return process.run(["openssl", "pkey", "-in", str(key), "-pubout"])
+
+
+def _joined(*parts: str) -> str:
+    """PEM blocks one after the other, a block that occurs twice only once."""
+    end = "-----END "
+    blocks: dict[str, None] = {}
+    for part in parts:
+        block: list[str] = []
+        for line in part.strip().splitlines():
+            block.append(line.strip())
+            if line.startswith(end):
+                blocks["\n".join(block)] = None
+                block = []
+    return "".join(f"{block}\n" for block in blocks)
