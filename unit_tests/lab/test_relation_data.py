@@ -152,6 +152,18 @@ def test_app_data_written_before_joining_is_told_first(lab, charm, trace):
     ]
 
 
+def test_relation_that_ends_is_listed_until_its_last_unit_has_departed(lab, charm, trace):
+    script = f'echo "[$(relation-ids db)] [$(relation-list)]" >> {trace}'
+    lab.api.deploy(None, str(charm("db", {}, metadata=DB)))
+    web = charm("web", {"hooks/db-relation-departed": script}, metadata=WEB)
+    lab.api.deploy(None, str(web))
+    lab.api.integrate(None, "web", "db")
+    lab.wait_idle("web/0", "db/0")
+    number = lab.exec("web/0", "relation-ids db")["stdout"].strip()
+    lab.api.remove_relation(None, ["web", "db"], False)
+    lab.wait(lambda: trace.read_text() == f"[{number}] []\n")
+
+
 def test_relation_being_broken_is_not_listed_but_its_data_is_there(lab, charm, trace):
     script = f'echo "[$(relation-ids db)] $(relation-get k web/0)" >> {trace}'
     web = {"hooks/db-relation-broken": script}

@@ -199,7 +199,9 @@ class Context:
         hook = self.hook
         if hook and hook.relation == relation.number and hook.kind == BROKEN:
             return True
-        return relation.life == DYING and not self.relation_members(relation.number)
+        # A unit counts as a member until its departed hook has ended.
+        known = self.told.relations.get(relation.number)
+        return relation.life == DYING and not (known and known.members)
 
     def _check_readable(self, session: Session, relation: Relation, owner: str) -> None:
         mine = self.unit.application
