@@ -271,3 +271,15 @@ def test_hosts_of_the_lab(juju, shared_lab):
 
 def test_version(juju):
     assert juju("version") == ("3.6.8-genericlinux-amd64\n", "")
+
+
+def test_charm_for_another_base_gets_that_base(juju, shared_lab, tmp_path):
+    source = make_charm(tmp_path, "old", {}, metadata="name: old\nseries: [focal, jammy]\n")
+    juju("deploy", str(source))
+    shared_lab.wait_idle("old/0")
+    assert shared_lab.status()["applications"]["old"]["base"]["channel"] == "22.04"
+    _, stderr = juju("deploy", str(source), "again", "--base", "ubuntu@24.04", code=1)
+    assert 'base "ubuntu@24.04" not supported by charm' in stderr
+    contained = ("--constraints", "virt-type=container")
+    assert "cannot add a machine" in juju("deploy", str(source), "again", *contained, code=1)[1]
+    juju("remove-application", "old", "--no-prompt", "--force", "--no-wait")

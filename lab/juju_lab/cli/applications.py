@@ -43,14 +43,16 @@ def deploy(
     _check_path(charm)
     _check_spaces(bind)
     wanted = common.constraints(constraints)
-    prepare([base] if base else [])
+    path = common.absolute(charm)
+    chosen = client.call("base_for", model=model, charm=path, base=base, force=force)
+    prepare([chosen])
     made = client.call(
         "deploy",
         model=model,
-        charm=common.absolute(charm),
+        charm=path,
         name=name,
         units=units,
-        base=base,
+        base=chosen,
         config=_config_arguments(config, name),
         constraints=wanted,
         to=[place for place in to.split(",") if place],
@@ -99,7 +101,8 @@ def _config_arguments(words: Sequence[str], application: str) -> dict[str, Any]:
 @common.model_option
 def add_unit(application: str, count: int, to: str, model: str | None) -> None:
     """Add units to an application."""
-    prepare([])
+    shown = client.call("show_application", model=model, wanted=[application])
+    prepare([shown[application]["base"]])
     places = [place for place in to.split(",") if place]
     client.call("add_unit", model=model, application=application, count=count, to=places)
 

@@ -1,5 +1,6 @@
 """The command's side of the daemon: requests, and having the daemon run."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -77,7 +78,8 @@ def stop_daemon() -> None:
         pid = int(holder.read().strip() or 0)
         for number in (15, 9):
             if pid > 1:
-                os.kill(pid, number)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
             deadline = time.monotonic() + _STOP_SECONDS
             while time.monotonic() < deadline:
                 if _take(holder):
@@ -98,16 +100,24 @@ def _exchange(method: str, params: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     lab = settings()
     connection = _connect(lab) or _start(lab)
     with connection, connection.makefile("rwb") as file:
-        file.write(json.dumps({"method": method, "params": params}).encode() + b"\n")
-        file.flush()
-        for line in file:
-            answer = json.loads(line)
+        for answer in _answers(file, {"method": method, "params": params}):
             if "error" in answer:
                 raise JujuError(answer["error"]["text"], answer["error"]["code"])
             yield from answer.items()
             if "result" in answer:
                 return
     raise JujuError("the lab's daemon ended before it answered")
+
+
+def _answers(file: Any, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the daemon says, until it ends or closes the connection."""
+    try:
+        file.write(json.dumps(request).encode() + b"\n")
+        file.flush()
+        for line in file:
+            yield json.loads(line)
+    except (BrokenPipeError, ConnectionResetError):
+        return
 
 
 def _connect(lab: Settings) -> socket.socket | None:

@@ -18,7 +18,15 @@ from juju_lab import (
     USER_NAME,
     names,
 )
-from juju_lab.controller import applications, models, relations, settings, status, tasks
+from juju_lab.controller import (
+    applications,
+    charmdir,
+    models,
+    relations,
+    settings,
+    status,
+    tasks,
+)
 from juju_lab.controller.applications import Deployment
 from juju_lab.controller.controller import Controller
 from juju_lab.controller.logs import Filter
@@ -201,6 +209,12 @@ class Api:
             found.constraints = settings.constraints(values)
 
     # -- applications -----------------------------------------------------------------------
+
+    def base_for(self, model: str | None, charm: str, base: str, force: bool) -> str:
+        """The base that `deploy` of the charm at this path would take."""
+        described = charmdir.peek(Path(charm))
+        with self._look(model) as (_, found):
+            return applications.choose_base(found, described, base, force=force)
 
     def deploy(self, model: str | None, charm: str, **wish: Any) -> dict[str, Any]:
         """Deploy a charm; the other arguments are those of `Deployment`."""

@@ -67,7 +67,7 @@ def deploy(
         name=name,
         charm_name=charm.name,
         charm_revision=library.adopt(model, staged),
-        base=_choose_base(model, charm, wish),
+        base=choose_base(model, charm, wish.base, force=wish.force),
         config={key: settings.typed_option(charm, key, value) for key, value in config.items()},
         constraints=settings.constraints(wish.constraints),
         bindings={"": _SPACE, **dict.fromkeys([*charm.endpoints, *charm.extra_bindings], _SPACE)},
@@ -81,11 +81,12 @@ def deploy(
     return application
 
 
-def _choose_base(model: Model, charm: Charm, wish: Deployment) -> str:
-    asked = wish.base.removesuffix("/stable") or models.config_value(model, "default-base")
+def choose_base(model: Model, charm: Charm, base: str, *, force: bool) -> str:
+    """The base that `charm` gets when `base` (empty: any) is asked for; JujuError without one."""
+    asked = base.removesuffix("/stable") or models.config_value(model, "default-base")
     if asked and asked not in BASES:
         raise JujuError(f'base "{asked}" is not one of the lab\'s: {", ".join(BASES)}')
-    if asked and charm.bases and asked not in charm.bases and not wish.force:
+    if asked and charm.bases and asked not in charm.bases and not force:
         raise JujuError(
             f'base "{asked}" not supported by charm, supported bases are: '
             f"{', '.join(charm.bases)}. Use --force to deploy the charm anyway."

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -87,6 +88,14 @@ def read_kept(directory: Path) -> Charm:
     return read(directory)
 
 
+def peek(source: Path) -> Charm:
+    """Read a charm directory or .charm file where it is; JujuError when it is none."""
+    if source.is_dir():
+        return read(source)
+    with tempfile.TemporaryDirectory() as directory:
+        return keep(source, Path(directory) / "charm")
+
+
 def keep(source: Path, target: Path) -> Charm:
     """Copy a charm directory or unpack a .charm file to `target`, and read it.
 
@@ -96,7 +105,7 @@ def keep(source: Path, target: Path) -> Charm:
         # Before anything is copied: it could be any directory.
         read(source)
         shutil.copytree(source, target, symlinks=True, ignore=_NOT_PACKED)
-    elif zipfile.is_zipfile(source):
+    elif source.is_file() and zipfile.is_zipfile(source):
         _unzip(source, target)
     else:
         raise JujuError(f'charm or bundle at "{source}" not found')

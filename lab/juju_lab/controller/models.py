@@ -20,7 +20,7 @@ from juju_lab.controller.store import (
     status_value,
 )
 from juju_lab.errors import JujuError
-from juju_lab.hosts.spec import SLOTS
+from juju_lab.hosts.spec import SLOTS, HostSpec
 
 _CURRENT = "current-model"
 
@@ -114,12 +114,16 @@ def add_machine(
     if free is None:
         raise JujuError(f"no host is free: the lab has {len(SLOTS)}")
     wanted = {**model.constraints, **constraints}
+    try:
+        spec = HostSpec(free, settings.kind(wanted), base, settings.memory_mib(wanted))
+    except ValueError as error:
+        raise JujuError(f"cannot add a machine: {error}") from None
     machine = Machine(
         number=model.take_number("machine"),
-        slot=free,
-        kind=settings.kind(wanted),
-        base=base,
-        memory_mib=settings.memory_mib(wanted),
+        slot=spec.slot,
+        kind=spec.kind,
+        base=spec.base,
+        memory_mib=spec.memory_mib,
         constraints=dict(wanted),
         secret=secrets.token_urlsafe(24),
     )

@@ -303,6 +303,8 @@ class Store:
         self._engine = create_engine(
             f"sqlite:///{path}",
             poolclass=StaticPool,
+            # Errors must not show values: they may be secrets.
+            hide_parameters=True,
             connect_args={"check_same_thread": False},
         )
         event.listen(self._engine, "connect", _tune)
