@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 from juju_lab import durations, formats, names
+from juju_lab.cli import tabular
 from juju_lab.cli.waitfor import Query
 from juju_lab.controller import charmdir, ports, settings, tasks
 from juju_lab.controller.charmdir import Charm
@@ -114,6 +115,23 @@ def test_ports():
     for wrong in ("0", "70000", "9-8", "x", "80/"):
         with pytest.raises(UsageError):
             ports.parse(wrong)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("running install hook", "(install) busy"),
+        ("running db-relation-joined hook for db/0", "(db-relation-joined) busy"),
+        ("running action 2", "(action 2) busy"),
+        ("running commands", "(commands) busy"),
+    ],
+)
+def test_status_table_says_what_a_unit_is_doing(message, shown):
+    unit = {
+        "workload-status": {"current": "active", "message": "busy"},
+        "juju-status": {"current": "executing", "message": message},
+    }
+    assert tabular._units({"a": {"units": {"a/0": unit}}}).splitlines()[1].endswith(shown)
 
 
 FLAGS = (Flag(("r", "relation"), "a relation"), Flag(("app",), "a switch", switch=True))

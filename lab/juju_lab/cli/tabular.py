@@ -107,7 +107,7 @@ def _units(applications: dict[str, Any]) -> str:
         workload, agent = unit["workload-status"], unit["juju-status"]
         message = workload.get("message", "")
         if agent["current"] == "executing":
-            message = f"({agent.get('message', '').removeprefix('running ')}) {message}".rstrip()
+            message = f"({_doing(agent.get('message', ''))}) {message}".rstrip()
         rows.append(
             [
                 f"{name}{'*' if unit.get('leader') else ''}",
@@ -122,6 +122,11 @@ def _units(applications: dict[str, Any]) -> str:
     return table(
         ["Unit", "Workload", "Agent", "Machine", "Public address", "Ports", "Message"], rows
     )
+
+
+def _doing(message: str) -> str:
+    """`running start hook` to `start`; `running action 2` to `action 2`."""
+    return message.removeprefix("running ").partition(" hook")[0]
 
 
 def _machines(machines: dict[str, Any]) -> str:
