@@ -27,8 +27,8 @@ TRUSTED_ALL = Path("/etc/ssl/certs/ca-certificates.crt")
 SHIM = Path("/usr/local/lib/ceph-iscsi-charm/sitecustomize.py")
 DROP_IN = Path("/etc/systemd/system/rbd-target-api.service.d/ceph-iscsi-charm.conf")
 
-# Reading and hashing some 150 certificates.
-UPDATE_TIME_LIMIT = 120
+# Reading and hashing some 150 certificates, a few processes for each.
+UPDATE_TIME_LIMIT = 300
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,20 @@ def remove() -> None:
         for directory in (SHIM.parent / "__pycache__", SHIM.parent, DROP_IN.parent):
             if directory.is_dir() and not any(directory.iterdir()):
                 directory.rmdir()
+    distrust()
+
+
+def distrust() -> None:
+    """Undo trust."""
     TRUSTED.unlink(missing_ok=True)
     if TRUSTED_LINK.is_symlink():
-        process.run(["update-ca-certificates", "--fresh"], timeout=UPDATE_TIME_LIMIT)
+        # It writes the sum anew but leaves links; with --fresh it makes all others anew as well,
+        # which takes minutes on a slow machine.
+        process.run(["update-ca-certificates"], timeout=UPDATE_TIME_LIMIT)
+        for link in TRUSTED_LINK.parent.iterdir():
+            if link.is_symlink() and link.readlink().name == TRUSTED_LINK.name:
+                link.unlink()
+        TRUSTED_LINK.unlink()
 
 
 def public_key(key: Path) -> str:

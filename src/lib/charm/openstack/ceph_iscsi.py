@@ -127,19 +127,18 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
 
         :param certificates: endpoint of the authority
         """
-        if not _related(certificates):
-            tls.remove()
-            return
-        certificate = next(iter(certificates.application_certs), None)
-        ca = certificates.root_ca_cert
-        if not certificate or not ca:
-            return
-        chain = certificates.root_ca_chain or ""
-        bundle = tls.Bundle(certificate.cert, certificate.key, ca, chain)
         try:
-            tls.install(bundle, Path(hookenv.charm_dir(), "files", "tls"))
+            if not _related(certificates):
+                tls.remove()
+                return
+            certificate = next(iter(certificates.application_certs), None)
+            ca = certificates.root_ca_cert
+            if certificate and ca:
+                chain = certificates.root_ca_chain or ""
+                bundle = tls.Bundle(certificate.cert, certificate.key, ca, chain)
+                tls.install(bundle, Path(hookenv.charm_dir(), "files", "tls"))
         except GatewayError as error:
-            hookenv.log(f"the certificate is not used: {error}", hookenv.ERROR)
+            hookenv.log(f"TLS of the API: {error}", hookenv.ERROR)
 
     # The gateway
 
@@ -159,10 +158,10 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             return False
         if cluster.unit_count not in UNIT_COUNTS and not reactive.is_flag_set("config.rendered"):
             return False
-        if cluster.chap_key:
-            chap_key.install(cluster.chap_key)
         self.use_certificate(certificates)
         self.write_files(self.context(ceph, cluster, admin_access))
+        if cluster.chap_key:
+            chap_key.install(cluster.chap_key)
         if not reactive.is_flag_set(PAUSED):
             try:
                 services.run_all(check_ready=self.check_ready)
