@@ -22,14 +22,18 @@ IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
 
 #: Prints the gateway's whole configuration, asked as rbd-target-api's own administrator.
 READ_API = """
-import base64, configparser, sys, urllib.request
+import base64, configparser, socket, ssl, sys, urllib.request
 config = configparser.ConfigParser()
 config.read("/etc/ceph/iscsi-gateway.cfg")
 user, password = config["config"]["api_user"], config["config"]["api_password"]
-request = urllib.request.Request("http://127.0.0.1:5000/api/config")
+secure = config["config"].getboolean("api_secure")
+url = f"https://{socket.getfqdn()}:5000" if secure else "http://127.0.0.1:5000"
+context = ssl.create_default_context() if secure else None
+request = urllib.request.Request(f"{url}/api/config")
 token = base64.b64encode(f"{user}:{password}".encode()).decode()
 request.add_header("Authorization", f"Basic {token}")
-sys.stdout.write(urllib.request.urlopen(request, timeout=30).read().decode())
+answer = urllib.request.urlopen(request, timeout=30, context=context)
+sys.stdout.write(answer.read().decode())
 """
 
 
@@ -93,6 +97,12 @@ class Model:
     def api_config(self, unit: str) -> dict[str, Any]:
         """The whole gateway configuration as UNIT's API tells it."""
         return json.loads(self.run_on(unit, "python3", "-c", READ_API))
+
+    def api_code(self, unit: str, asking: str) -> int:
+        """The HTTP status of UNIT's API, asked without TLS and password from ASKING's host."""
+        url = f"http://{self.address(unit)}:5000/api/config"
+        curl = ("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}")
+        return int(self.run_on(asking, *curl, url))
 
     def bag(self, unit: str, endpoint: str, reader: str) -> dict[str, str]:
         """UNIT's data bag as READER sees it over READER's ENDPOINT."""
