@@ -1,6 +1,10 @@
 """Artefacts are whole or absent, made once, and kept while somebody uses them."""
 
+import contextlib
+import os
 import threading
+import time
+from pathlib import Path
 
 import pytest
 from juju_lab.hosts.cache import Cache, stamp, tree_digest
@@ -114,6 +118,14 @@ def test_a_claimed_artefact_stays_until_its_owner_is_gone(cache, tmp_path):
     assert not list((cache.directory / "claims").iterdir())
 
 
+def descriptors_of(path):
+    links = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the one that lists the directory
+            links.append(os.readlink(descriptor))
+    return links.count(str(path))
+
+
 def test_a_lock_whose_file_was_removed_is_taken_on_the_new_file(tmp_path):
     path = tmp_path / "state" / "lock"
     order = []
@@ -126,6 +138,8 @@ def test_a_lock_whose_file_was_removed_is_taken_on_the_new_file(tmp_path):
     with locked(path):
         thread = threading.Thread(target=wait)
         thread.start()
+        while descriptors_of(path) < 2:  # the other one waits with the file open
+            time.sleep(0.001)
         path.unlink()
         path.parent.rmdir()
         order.append("first")
