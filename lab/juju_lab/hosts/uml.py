@@ -13,6 +13,7 @@ from juju_lab.hosts.spec import HostSpec
 
 KERNEL = "linux.uml"
 MODULES = Path("/usr/lib/uml/modules")
+_KEEP_TICKING = Path(__file__).parent / "scripts" / "keep-ticking"
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs is what is wanted
 _WAIT_BOOTED = "until systemctl is-active --quiet multi-user.target; do sleep 0.1; done"
 
@@ -36,6 +37,7 @@ class UmlHost(Host):
             [
                 *enter(self._network.netns),
                 *("unshare", "--pid", "--fork", "--kill-child=KILL", "--"),
+                str(_KEEP_TICKING),
                 *("taskset", "--cpu-list", str(processor(self.slot))),
                 *kernel_argv(self.spec, self.directory, cow, disk, device),
                 f"lab.seed={self._ssh.seed}",

@@ -1,6 +1,8 @@
 """How a user-mode Linux host is started: on which processor, disk, memory and network."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from juju_lab.hosts import HostSpec, uml
@@ -47,3 +49,20 @@ def test_memory_is_not_where_nothing_may_be_executed(monkeypatch, tmp_path):
 
 def test_memory_is_with_the_host_where_there_is_no_tmpfs(tmp_path):
     assert uml.memory_directory(1024, tmp_path, tmp_path / "missing") == tmp_path
+
+
+WAITING = """
+import signal, sys
+signal.signal(signal.SIGALRM, lambda *_: sys.exit(7))
+signal.pause()
+"""
+
+
+def test_a_kernel_that_waits_for_its_timer_gets_the_signal_and_its_exit_code_is_told():
+    command = [str(uml._KEEP_TICKING), sys.executable, "-c", WAITING]
+    assert subprocess.run(command, timeout=20).returncode == 7
+
+
+def test_the_signal_does_not_end_a_kernel_that_has_no_handler_yet():
+    done = subprocess.run([str(uml._KEEP_TICKING), "sleep", "1.2"], timeout=20)
+    assert done.returncode == 0
