@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Actions: one function each, found by the name under which this file is called."""
+"""Actions as Juju calls them: the name under which this file is called says which one."""
 
+import importlib
 import os
 import sys
 import traceback
@@ -14,73 +15,16 @@ from charms.layer import basic  # noqa: E402
 
 basic.bootstrap_charm_deps()
 
-import charms.reactive as reactive  # noqa: E402
 import charms_openstack.bus  # noqa: E402
 import charms_openstack.charm as charm  # noqa: E402
 from ceph_iscsi.errors import GatewayError  # noqa: E402
 from charmhelpers.core import hookenv, unitdata  # noqa: E402
 
-
-def pause() -> None:
-    """Stop the gateway, until resumed."""
-    with charm.provide_charm_instance() as gateway:
-        gateway.pause()
-
-
-def resume() -> None:
-    """Start the gateway again."""
-    with charm.provide_charm_instance() as gateway:
-        gateway.resume()
-
-
-def create_target() -> None:
-    """Make a target with a disk for a client, or add them to it."""
-    from ceph_iscsi import targets, validation
-    from ceph_iscsi.ceph import Cluster
-
-    asked = hookenv.action_get()
-    iqn = validation.iqn("iqn", asked["iqn"])
-    initiator = validation.iqn("client-initiatorname", asked["client-initiatorname"])
-    size = validation.size("image-size", asked["image-size"])
-    image = validation.name("image-name", asked["image-name"])
-    named_pools = [
-        asked.get(parameter) and validation.name(parameter, asked[parameter])
-        for parameter in ("rbd-pool-name", "ec-rbd-metadata-pool")
-    ]
-    validation.credentials(asked["client-username"], asked["client-password"])
-    with charm.provide_charm_instance() as gateway:
-        if not reactive.is_flag_set("config.rendered"):
-            raise GatewayError("the gateway is not configured yet; see the unit's status")
-        peers = reactive.endpoint_from_name("cluster")
-        pool, data_pool = gateway.target_pools(*named_pools)
-        units = validation.gateway_units(
-            asked.get("gateway-units"),
-            local=hookenv.local_unit(),
-            ready=peers.ready_peer_details,
-            known=[hookenv.local_unit(), *(unit.unit_name for unit in peers.all_joined_units)],
-        )
-        request = targets.TargetRequest(
-            iqn=iqn,
-            gateways=tuple(
-                targets.Gateway(unit=unit, **peers.ready_peer_details[unit]) for unit in units
-            ),
-            gateways_only=bool(asked.get("gateway-units")),
-            pool=pool,
-            data_pool=data_pool,
-            image=image,
-            size=size,
-            initiator=initiator,
-            username=asked["client-username"],
-            password=asked["client-password"],
-        )
-        targets.create(request, Cluster(gateway.application_name))
-    hookenv.action_set({"iqn": iqn})
-
-
+# Names of the actions, and the module in ceph_iscsi.actions that has the function.
 ACTIONS = {
-    "create-target": create_target,
-    "pause": pause,
-    "resume": resume,
+    "create-target": "target",
+    "pause": "service",
+    "resume": "service",
 }
 
 
@@ -94,7 +38,8 @@ def main(name: str) -> None:
     charms_openstack.bus.discover()
     hookenv._run_atstart()
     try:
-        ACTIONS[name]()
+        module = importlib.import_module(f"ceph_iscsi.actions.{ACTIONS[name]}")
+        getattr(module, name.replace("-", "_"))()
     except GatewayError as error:
         fail(str(error))
     except Exception as error:
