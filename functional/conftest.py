@@ -13,7 +13,7 @@ import jubilant
 import pytest
 from harness import CHARM, COMMAND, FIRST, GATEWAY, Model
 
-os.environ["JUJU_LAB_NAME"] = "juju-lab-test"
+os.environ.setdefault("JUJU_LAB_NAME", "juju-lab-test")
 
 NAME = "functional"
 ORDER = ("deploy", "target", "io", "pause", "power_cut", "admin_access", "tls", "scale")
