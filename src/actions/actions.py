@@ -22,9 +22,12 @@ from charmhelpers.core import hookenv, unitdata  # noqa: E402
 
 # Names of the actions, and the module in ceph_iscsi.actions that has the function.
 ACTIONS = {
+    "add-trusted-ip": "access",
     "create-target": "target",
     "pause": "service",
+    "remove-trusted-ip": "access",
     "resume": "service",
+    "security-checklist": "access",
 }
 
 

@@ -63,22 +63,13 @@ class Api:
         """Raise unless the gateway is up and, if it has targets, listens for initiators."""
         self._get("_ping")
 
-    def _get(self, path: str, params: dict[str, str] | None = None) -> dict[str, Any]:
-        # Imported here: it costs more than all else that update-status does.
-        import requests
+    def status_for(self, source: str) -> int:
+        """The HTTP status that a request from another IPv4 address of this host gets."""
+        return self._ask("127.0.0.1", "config", None, source).status_code
 
-        url = f"{'https' if self.secure else 'http'}://{self.host}:{self.port}/api/{path}"
-        session = requests.Session()
-        session.trust_env = False  # a model's proxy settings are not for the gateways
-        session.verify = str(self.authority)
-        if self.host == "localhost":
-            session.mount("https://", _own_name_adapter())
-        try:
-            answer = session.get(
-                url, params=params, auth=(self.user, self.password), timeout=TIMEOUTS
-            )
-        except OSError as error:  # as all of requests' own are; a missing authority is no other
-            raise GatewayError(f"the API at {url} does not answer: {_reason(error)}") from error
+    def _get(self, path: str, params: dict[str, str] | None = None) -> dict[str, Any]:
+        answer = self._ask(self.host, path, params)
+        url = answer.url.partition("?")[0]
         if answer.status_code == 503 and path == "_ping":
             raise GatewayError(f"the API at {url} answers, but no portal listens for initiators")
         try:
@@ -90,22 +81,47 @@ class Api:
             raise GatewayError(f"the API at {url} refused: {said} ({answer.status_code})")
         return content
 
+    def _ask(
+        self, host: str, path: str, params: dict[str, str] | None, source: str | None = None
+    ) -> Any:
+        # Imported here: it costs more than all else that update-status does.
+        import requests
 
-def _own_name_adapter() -> Any:
-    """An adapter of requests that expects this host's name in the certificate.
+        url = f"{'https' if self.secure else 'http'}://{host}:{self.port}/api/{path}"
+        session = requests.Session()
+        session.trust_env = False  # a model's proxy settings are not for the gateways
+        session.verify = str(self.authority)
+        if source or host == "localhost":
+            session.mount("http://", _adapter(source))
+            session.mount("https://", _adapter(source, socket.getfqdn()))
+        try:
+            return session.get(
+                url, params=params, auth=(self.user, self.password), timeout=TIMEOUTS
+            )
+        except OSError as error:  # as all of requests' own are; a missing authority is no other
+            raise GatewayError(f"the API at {url} does not answer: {_reason(error)}") from error
+
+
+def _adapter(source: str | None, name: str | None = None) -> Any:
+    """An adapter of requests for this host's own API.
 
     The API is asked as localhost because it trusts that address from the start, whichever address
     this host's name stands for; certificates have names that others know.
+
+    :param source: address to ask from, None for any
+    :param name: the name that the certificate must have
     """
     from requests.adapters import HTTPAdapter
 
-    class OwnName(HTTPAdapter):
-        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-            name = socket.getfqdn()
-            kwargs |= {"assert_hostname": name, "server_hostname": name}
-            super().init_poolmanager(*args, **kwargs)
+    given: dict[str, Any] = {"source_address": (source, 0)} if source else {}
+    if name:
+        given |= {"assert_hostname": name, "server_hostname": name}
 
-    return OwnName()
+    class Own(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, **kwargs, **given)
+
+    return Own()
 
 
 def _reason(error: BaseException) -> str:

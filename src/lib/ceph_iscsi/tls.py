@@ -27,6 +27,18 @@ TRUSTED_ALL = Path("/etc/ssl/certs/ca-certificates.crt")
 SHIM = Path("/usr/local/lib/ceph-iscsi-charm/sitecustomize.py")
 DROP_IN = Path("/etc/systemd/system/rbd-target-api.service.d/ceph-iscsi-charm.conf")
 
+# All of these with their modes; they belong to root.
+FILES = {
+    CERTIFICATE: 0o644,
+    KEY: 0o600,
+    COMBINED: 0o600,
+    PUBLIC_KEY: 0o644,
+    AUTHORITY: 0o644,
+    TRUSTED: 0o644,
+    SHIM: 0o644,
+    DROP_IN: 0o644,
+}
+
 # Reading and hashing some 150 certificates, a few processes for each.
 UPDATE_TIME_LIMIT = 300
 

@@ -4,6 +4,7 @@ Each function returns the value in its normal form or raises a GatewayError that
 parameter, the value (unless it is a secret) and what is allowed.
 """
 
+import ipaddress
 import re
 from collections.abc import Collection
 
@@ -16,6 +17,7 @@ _SIZE = re.compile(r"[1-9][0-9]{0,9}[MGT]")
 _SIZE_RULE = "a whole number followed by M, G or T, such as 10G"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _NAME_RULE = "letters, digits, '.', '_' and '-', first a letter or digit, up to 96"
+_ADDRESS_RULE = "IPv4 or IPv6 addresses of single hosts, with blanks between them; no networks"
 _IN_USERNAME = "[A-Za-z0-9.@_:-]"
 _IN_CREDENTIAL = "[A-Za-z0-9@_/-]"
 
@@ -51,6 +53,30 @@ def name(parameter: str, value: str) -> str:
     if not _NAME.fullmatch(value):
         raise _refuse(parameter, value, _NAME_RULE)
     return value
+
+
+def addresses(parameter: str, value: str) -> list[str]:
+    """IP addresses with blanks between them, each as the API compares it, sorted.
+
+    Networks are refused: ceph-iscsi compares whole addresses.
+    """
+    found = {_address(parameter, text) for text in value.split()}
+    if not found:
+        raise GatewayError(f"{parameter}: no address given; allowed: {_ADDRESS_RULE}")
+    return sorted(found)
+
+
+def _address(parameter: str, text: str) -> str:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise _refuse(parameter, text, _ADDRESS_RULE) from None
+    if isinstance(address, ipaddress.IPv6Address):
+        # The API sees an IPv4 client without ::ffff:, and no interface after an address.
+        address = address.ipv4_mapped or ipaddress.IPv6Address(int(address))
+    if address.is_unspecified or address.is_multicast:
+        raise _refuse(parameter, text, _ADDRESS_RULE)
+    return str(address)
 
 
 def credentials(username: str, password: str) -> None:

@@ -173,6 +173,14 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         self.remove_departed(cluster)
         return True
 
+    def reconfigure(self) -> None:
+        """Do what configure does, after an action has changed what the units share."""
+        ceph = reactive.endpoint_from_flag("ceph-client.pools.available")
+        cluster = reactive.endpoint_from_flag("cluster.available")
+        if ceph and cluster and reactive.is_flag_set("config.rendered"):
+            access = reactive.endpoint_from_flag("admin-access.connected")
+            self.configure(ceph, cluster, access, reactive.endpoint_from_name("certificates"))
+
     def context(self, ceph: Any, cluster: Any, admin_access: Any | None) -> dict[str, Any]:
         """What the templates are rendered with, once the certificate is written or removed.
 
@@ -181,8 +189,6 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         Nothing of this unit alone is in it: the daemons compare the gateways' files.
         """
         monitors = ceph.mon_hosts()
-        gateways = {*cluster.allowed_ips, *cluster.peer_addresses}
-        clients = set(admin_access.client_addresses if admin_access else ())
         return {
             "client": self.application_name,
             "key": ceph.key,
@@ -196,8 +202,19 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             "api_user": API_USER,
             "api_password": cluster.admin_password,
             "api_port": API_PORT,
-            "trusted_ips": [*sorted(gateways), *sorted(clients - gateways)],
+            "trusted_ips": self.trusted_addresses(cluster, admin_access),
         }
+
+    def related_addresses(self, cluster: Any, admin_access: Any | None) -> set[str]:
+        """Addresses that the API trusts because of relations: gateways and clients of the API."""
+        clients = admin_access.client_addresses if admin_access else ()
+        return {*cluster.peer_addresses, *clients}
+
+    def trusted_addresses(self, cluster: Any, admin_access: Any | None) -> list[str]:
+        """All addresses that the API trusts, the gateways' and those of actions first."""
+        first = {*cluster.allowed_ips, *cluster.peer_addresses}
+        others = self.related_addresses(cluster, admin_access) - first
+        return [*sorted(first), *sorted(others)]
 
     def write_files(self, context: dict[str, Any]) -> None:
         """Write the files that differ from what the context says; the daemons need a restart then.

@@ -16,11 +16,12 @@ PASSWORD = "p" * 32
 
 @pytest.fixture
 def server(monkeypatch):
-    """A server whose ``answers`` are (code, document or text) by path; records ``asked``."""
+    """A server whose ``answers`` are (code, document or text) by path; records who asked what."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            self.server.clients.add(self.client_address[0])
             self.server.asked.append((self.path, self.headers["Authorization"]))
             code, content = self.server.answers[urlsplit(self.path).path]
             body = (content if isinstance(content, str) else json.dumps(content)).encode()
@@ -33,7 +34,7 @@ def server(monkeypatch):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.answers, running.asked = {}, []
+        running.answers, running.asked, running.clients = {}, [], set()
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield running
         running.shutdown()
@@ -56,6 +57,12 @@ def test_the_state_is_read_with_the_credentials_of_the_configuration_file(server
     login = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
     assert server.asked[0] == ("/api/config", f"Basic {login}")
     assert parse_qs(urlsplit(server.asked[1][0]).query) == {"decrypt_passwords": ["true"]}
+
+
+def test_the_api_is_asked_from_another_address_of_this_host(server, api):
+    server.answers["/api/config"] = (403, {})
+    assert api.status_for("127.99.99.99") == 403
+    assert server.clients == {"127.99.99.99"}
 
 
 def test_name_hash_and_ping(server, api):

@@ -132,3 +132,32 @@ def test_gateways_that_cannot_be_are_refused_by_their_whole_names(value, problem
 def test_a_unit_that_is_not_ready_itself_says_so():
     with pytest.raises(GatewayError, match="gw/2, which the action runs on, is not ready"):
         units(None, local="gw/2")
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"),
+    [
+        ("10.0.0.2 10.0.0.1", ["10.0.0.1", "10.0.0.2"]),
+        ("FD00:0::A fd00::a", ["fd00::a"]),
+        ("::ffff:10.0.0.1", ["10.0.0.1"]),
+        ("fe80::1%eth0", ["fe80::1"]),
+    ],
+)
+def test_addresses_are_taken_as_the_api_will_see_them(given, normal):
+    assert validation.addresses("ips", given) == normal
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.0/8", "gateway", "10.0.0", "010.0.0.1", "::", "224.0.0.1"]
+)
+def test_what_is_no_address_of_a_host_is_refused_by_name(text):
+    with pytest.raises(
+        GatewayError, match=r"^ips: .* allowed: IPv4 or IPv6 .* no networks"
+    ) as told:
+        validation.addresses("ips", f"10.0.0.1 {text}")
+    assert repr(text) in str(told.value)
+
+
+def test_no_address_at_all_is_refused():
+    with pytest.raises(GatewayError, match="ips: no address given"):
+        validation.addresses("ips", " ")

@@ -303,6 +303,20 @@ def configure(peers=None, clients=None, access=None, authority=None, **options):
     return gateway(**options).configure(FakeCeph(), peers, access, authority), peers
 
 
+def test_an_action_has_the_same_done_once_there_is_a_configuration(machine, monkeypatch):
+    there = {
+        "ceph-client.pools.available": FakeCeph(),
+        "cluster.available": peers_with_password(allowed=["10.5.0.1"]),
+    }
+    monkeypatch.setattr(reactive, "endpoint_from_flag", there.get)
+    monkeypatch.setattr(reactive, "endpoint_from_name", {"certificates": FakeAuthority()}.get)
+    gateway().reconfigure()
+    assert machine.started == []
+    reactive.set_flag("config.rendered")
+    gateway().reconfigure()
+    assert "10.5.0.1" in content(machine, "iscsi-gateway.cfg")
+
+
 def content(machine, name):
     return (machine.root / name).read_text()
 
