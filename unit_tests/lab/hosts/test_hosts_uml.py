@@ -64,5 +64,5 @@ def test_a_kernel_that_waits_for_its_timer_gets_the_signal_and_its_exit_code_is_
 
 
 def test_the_signal_does_not_end_a_kernel_that_has_no_handler_yet():
-    done = subprocess.run([str(uml._KEEP_TICKING), "sleep", "1.2"], timeout=20)
-    assert done.returncode == 0
+    for _ in range(20):  # what comes first, signal or handler, is a matter of luck
+        subprocess.run([str(uml._KEEP_TICKING), "sleep", "0.05"], timeout=20, check=True)
