@@ -1,0 +1,5 @@
+"""`python -m equivalence`."""
+
+from equivalence.cli import main
+
+main()

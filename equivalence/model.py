@@ -1,0 +1,308 @@
+"""A model with gateways, on the lab's hosts or on a stage, and what is done to it."""
+
+import io
+import json
+import re
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jubilant
+
+from equivalence.names import Names
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent
+COMMAND = REPOSITORY / "lab" / "juju-lab"
+COMPANIONS = REPOSITORY / "lab" / "charms"
+DOUBLE = HERE / "charms" / "ceph-double"
+CONTAINER = {"virt-type": "container"}
+MONITORS = "ceph-mon"
+IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
+
+#: Prints the gateway's whole configuration, asked as the API's own administrator.
+READ_API = """
+import base64, configparser, socket, ssl, urllib.request
+parser = configparser.ConfigParser(interpolation=None)
+parser.read("/etc/ceph/iscsi-gateway.cfg")
+config = parser["config"]
+secure = config.getboolean("api_secure")
+url = f"https://{socket.getfqdn()}:5000" if secure else "http://127.0.0.1:5000"
+context = ssl.create_default_context() if secure else None
+request = urllib.request.Request(f"{url}/api/config")
+login = f"{config['api_user']}:{config['api_password']}".encode()
+request.add_header("Authorization", f"Basic {base64.b64encode(login).decode()}")
+print(urllib.request.urlopen(request, timeout=30, context=context).read().decode())
+"""
+
+
+class ModelError(Exception):
+    """The model did not come to what a scenario needs; the message says what it was."""
+
+
+class Model:
+    """Gateways of one charm and what they are related to.
+
+    ``staged`` models have gateways on containers with doubles of systemd, apt, gwcli and
+    rbd-target-api: enough for everything but iSCSI itself, in a fraction of the time.
+    """
+
+    def __init__(self, juju: jubilant.Juju, charm: Path, *, staged: bool) -> None:
+        self.juju = juju
+        self.charm = charm
+        self.staged = staged
+        self.application = "ceph-iscsi"
+        self._looked: dict[str, dict[str, Any]] = {}
+
+    # What there is
+
+    def applications(self) -> Mapping[str, Any]:
+        """Applications of the model."""
+        return self.juju.status().apps
+
+    def units(self) -> list[str]:
+        """The gateways' units, the oldest first."""
+        found = self.juju.status().apps[self.application].units
+        return sorted(found, key=lambda name: int(name.partition("/")[2]))
+
+    def leader(self) -> str:
+        """The unit that leads."""
+        units = self.juju.status().apps[self.application].units
+        return next(name for name, unit in units.items() if unit.leader)
+
+    def address(self, unit: str) -> str:
+        """The address that others reach a unit under."""
+        application = unit.partition("/")[0]
+        return self.juju.status().apps[application].units[unit].public_address
+
+    def status(self, unit: str | None = None) -> str:
+        """Status and message of a unit, the first by default."""
+        found = self.juju.status().apps[self.application].units[unit or self.units()[0]]
+        return f"{found.workload_status.current}: {found.workload_status.message}"
+
+    def statuses(self) -> str:
+        """The status that all units have; all that there are if they differ."""
+        return " / ".join(dict.fromkeys(self.status(unit) for unit in self.units()))
+
+    def history(self) -> list[str]:
+        """Every status that the first unit has had, in order."""
+        told = self.juju.cli("show-status-log", self.units()[0], "--format", "json", "-n", "100")
+        entries = [entry for entry in json.loads(told) if entry.get("type") == "workload"]
+        return [f"{entry.get('status')}: {entry.get('message', '')}" for entry in entries]
+
+    def look(self, unit: str, *secrets: str) -> dict[str, Any]:
+        """What is seen on a unit's host; with secrets, also where they lie about in clear."""
+        script = (HERE / "look.py").read_text()
+        return json.loads(self.run_on(unit, "python3", "-c", script, *secrets))
+
+    def run_on(self, unit: str, *argv: str) -> str:
+        """Run a command on a unit's host as its charm would; return what it printed."""
+        return self.juju.exec(*argv, unit=unit, wait=180).stdout
+
+    def bag(self, unit: str, endpoint: str) -> dict[str, str]:
+        """What a unit has written to its own data bag of an endpoint; empty without relation."""
+        return self._bag(unit, endpoint, unit)
+
+    def application_bag(self, endpoint: str) -> dict[str, str]:
+        """What the leader has written to the application's data bag of an endpoint."""
+        return self._bag(self.leader(), endpoint, self.application)
+
+    def _bag(self, unit: str, endpoint: str, owner: str) -> dict[str, str]:
+        which = "" if "/" in owner else "--app"
+        script = (
+            f"for id in $(relation-ids {endpoint}); do "
+            f"relation-get -r $id {which} --format=json - {owner}; break; done"
+        )
+        told = self.run_on(unit, "sh", "-c", script).strip()
+        return json.loads(told) if told else {}
+
+    def request(self, unit: str | None = None) -> dict[str, Any]:
+        """The broker request of a unit; empty if there is none."""
+        bag = self.bag(unit or self.units()[0], "ceph-client")
+        return json.loads(bag.get("broker_req") or "{}")
+
+    def api_config(self, unit: str) -> dict[str, Any]:
+        """The gateway configuration as a unit's API tells it."""
+        return json.loads(self.run_on(unit, "python3", "-c", READ_API))
+
+    def ceph(self, *argv: str) -> Any:
+        """What a command of Ceph answers, as JSON."""
+        return json.loads(self.run_on(f"{MONITORS}/0", *argv, "--format", "json"))
+
+    def names(self) -> Names:
+        """Placeholders for all that differs from one run to the next."""
+        names = Names()
+        units = self.units()
+        names.add(self.application, "<application>")
+        for number, unit in enumerate(units, 1):
+            names.add(unit, f"<unit {number}>")
+            names.add(self.address(unit), f"<gateway {number}>")
+            told = self.run_on(unit, "sh", "-c", "hostname --fqdn; hostname").split()
+            names.add(told[0], f"<fqdn {number}>")
+            names.add(told[1], f"<hostname {number}>")
+        names.add(self.application_bag("cluster").get("admin_password", ""), "<password>")
+        if MONITORS in self.applications():
+            names.add(self.address(f"{MONITORS}/0"), "<monitor>")
+            script = f"ceph auth print-key client.{self.application} 2>/dev/null; true"
+            names.add(self.run_on(f"{MONITORS}/0", "sh", "-c", script).strip(), "<key>")
+        return names
+
+    # What is done
+
+    def deploy(self, count: int = 2, charm: Path | None = None) -> None:
+        """Deploy gateways, related to nothing; return once they are idle."""
+        machines = self._machines(count)
+        placed = {"to": machines} if machines else {}
+        self.juju.deploy(charm or self.charm, self.application, num_units=count, **placed)
+        self.settle()
+
+    def add_units(self, count: int) -> None:
+        """Add gateways."""
+        machines = self._machines(count)
+        placed = {"to": machines} if machines else {}
+        self.juju.add_unit(self.application, num_units=count, **placed)
+        self.settle()
+
+    def remove_unit(self, unit: str) -> None:
+        """Remove a gateway; return once it is gone and the others are idle."""
+        self.juju.remove_unit(unit)
+        self.wait(lambda status: unit not in status.apps[self.application].units, f"{unit} gone")
+        self.settle()
+
+    def companion(self, name: str, charm: Path | None = None, **options: Any) -> None:
+        """Have a companion deployed, on a container."""
+        if name not in self.applications():
+            path = charm or COMPANIONS / name
+            self.juju.deploy(path, name, constraints=CONTAINER, config=options or None)
+
+    def relate(self, endpoint: str, other: str) -> None:
+        """Relate an endpoint of the gateways; return once all are idle."""
+        self.juju.integrate(f"{self.application}:{endpoint}", other)
+        self.settle(self.application, other.partition(":")[0])
+
+    def unrelate(self, endpoint: str, other: str) -> None:
+        """End a relation; return once all are idle."""
+        name = other.partition(":")[0]
+        self.juju.remove_relation(f"{self.application}:{endpoint}", other)
+
+        def ended(status: jubilant.Status) -> bool:
+            relations = status.apps[self.application].relations.get(endpoint, [])
+            return name not in [relation.related_app for relation in relations]
+
+        self.wait(ended, f"relation with {name} to end")
+        self.settle(self.application, name)
+
+    def configure(self, **options: Any) -> None:
+        """Set options (`_` for `-`), None to reset; return once all are idle."""
+        named = {name.replace("_", "-"): value for name, value in options.items()}
+        values = {name: value for name, value in named.items() if value is not None}
+        reset = [name for name, value in named.items() if value is None]
+        if values:
+            self.juju.config(self.application, values)
+        if reset:
+            self.juju.config(self.application, reset=reset)
+        self.settle()
+
+    def action(self, unit: str, name: str, **parameters: Any) -> tuple[str, dict[str, Any]]:
+        """Run an action: `completed`, or `failed: ` and its message; and its results."""
+        given = {key.replace("_", "-"): value for key, value in parameters.items()}
+        try:
+            return "completed", dict(self.juju.run(unit, name, given, wait=400).results)
+        except jubilant.TaskError as error:
+            return f"failed: {error.task.message}", dict(error.task.results)
+        except jubilant.CLIError as error:
+            return f"refused: {(error.stderr or '').strip()}", {}
+
+    def ready(self) -> None:
+        """Have two gateways deployed, related to Ceph and active."""
+        if self.application not in self.applications():
+            self.deploy()
+        self.companion(MONITORS)
+        if not self.bag(self.units()[0], "ceph-client"):
+            self.relate("ceph-client", f"{MONITORS}:client")
+        self.wait(
+            lambda status: jubilant.all_active(status, self.application, MONITORS),
+            "gateways to be active",
+        )
+
+    def settle(self, *applications: str, timeout: float = 600) -> None:
+        """Return once all agents (of applications; the gateways by default) are idle."""
+        names = applications or (self.application,)
+
+        def idle(status: jubilant.Status) -> bool:
+            return all(name in status.apps for name in names) and jubilant.all_agents_idle(
+                status, *names
+            )
+
+        self.wait(idle, "idle agents", timeout)
+
+    def wait(
+        self, ready: Callable[[jubilant.Status], bool], what: str, timeout: float = 600
+    ) -> None:
+        """Wait until the model is as asked.
+
+        :raises ModelError: it is not in time; what the gateways say is told
+        """
+        try:
+            self.juju.wait(ready, timeout=timeout, delay=0.5 if self.staged else 1, successes=2)
+        except TimeoutError as error:
+            raise ModelError(f"waited {timeout:.0f} s for {what}: {self._told()}") from error
+
+    def failing(self) -> list[str]:
+        """Hooks that units of the gateways have failed in, as the log has them."""
+        log = self.juju.debug_log(limit=0)
+        tag = f"unit-{self.application}-"
+        found = re.findall(rf'{tag}(\d+).*hook "([\w-]+)".*failed', log)
+        return [f"{hook} on {number}" for number, hook in dict.fromkeys(found)]
+
+    def _told(self) -> str:
+        if self.application not in self.applications():
+            return f"{self.application} is not there"
+        units = self.juju.status().apps[self.application].units
+        return "; ".join(
+            f"{name} {unit.juju_status.current}, {unit.workload_status.current}: "
+            f"{unit.workload_status.message}"
+            for name, unit in units.items()
+        )
+
+    # The stage
+
+    def _machines(self, count: int) -> list[str]:
+        """Machines of a stage, ready to be gateways; none in the lab, where Juju makes them."""
+        if not self.staged:
+            return []
+        told = self.juju.cli(
+            "add-machine", "--constraints", "virt-type=container", "-n", str(count)
+        )
+        machines = re.findall(r"created machine (\d+)", told)
+        self.wait(
+            lambda status: all(
+                status.machines[number].juju_status.current == "started" for number in machines
+            ),
+            "machines of the stage",
+        )
+        for number in machines:
+            self._dress(number)
+        return machines
+
+    def _dress(self, machine: str) -> None:
+        """Put the stage's programs in the place of the distribution's."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            archive.add(HERE / "stage", arcname=".")
+        script = "tar -x --no-same-owner -C / && mkdir -p /run/stage /run/systemd/system"
+        argv = [str(COMMAND), "ssh", "--model", str(self.juju.model), f"root@{machine}", script]
+        subprocess.run(argv, input=packed.getvalue(), check=True, capture_output=True)
+
+
+def wait_until(ready: Callable[[], bool], limit: float = 120, pause: float = 1) -> bool:
+    """Whether something becomes so within ``limit`` seconds."""
+    end = time.monotonic() + limit
+    while not ready():
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause)
+    return True

@@ -1,0 +1,38 @@
+"""What was seen of one charm: values by scenario and key, as they are judged and kept in JSON."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Scene:
+    """One scenario's part: what was seen, what could not be seen here, and why it ended early."""
+
+    seen: dict[str, Any] = field(default_factory=dict)
+    hidden: list[str] = field(default_factory=list)
+    error: str = ""
+    seconds: float = 0.0
+
+
+@dataclass
+class Recording:
+    """All that was seen of one charm."""
+
+    charm: str
+    framework: str
+    place: str
+    scenes: dict[str, Scene] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> "Recording":
+        """A recording that was saved before."""
+        document = json.loads(path.read_text())
+        scenes = {name: Scene(**scene) for name, scene in document.pop("scenes").items()}
+        return cls(**document, scenes=scenes)

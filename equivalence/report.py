@@ -1,0 +1,129 @@
+"""Findings for readers: a table on the terminal, JSON, and a page."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from equivalence import judge, rules
+from equivalence.judge import Finding
+from equivalence.record import Recording
+
+_COLOURS = {
+    judge.EQUAL: "green",
+    judge.BETTER: "bright_green",
+    judge.DIFFERS: "red",
+    judge.MISSING: "red",
+    judge.NOT_RUN: "bright_black",
+}
+_LONGEST = 160
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One charm with what was seen of it and how that was judged."""
+
+    recording: Recording
+    findings: Sequence[Finding]
+
+    @property
+    def sums(self) -> dict[str, int]:
+        """How many observables got each verdict."""
+        return dict(Counter(finding.verdict for finding in self.findings))
+
+
+def rows(charms: Sequence[Judged], *, everything: bool) -> list[dict[str, Any]]:
+    """One row for each observable: line, name, rule, and a finding of each charm.
+
+    :param everything: with what no scenario looked at
+    """
+    made = []
+    for findings in zip(*(charm.findings for charm in charms), strict=True):
+        if everything or any(finding.verdict != judge.NOT_RUN for finding in findings):
+            first = findings[0]
+            made.append(
+                {
+                    "line": first.line,
+                    "observable": first.name,
+                    "there": rules.expected(first.observable.there),
+                    "better": rules.expected(first.observable.better)
+                    if first.observable.improvable
+                    else "",
+                    "findings": [
+                        {
+                            "verdict": finding.verdict,
+                            "value": finding.value,
+                            "shown": _shown(finding),
+                            "why": finding.why,
+                        }
+                        for finding in findings
+                    ],
+                }
+            )
+    return made
+
+
+def print_table(charms: Sequence[Judged], console: Console) -> None:
+    """Print what was looked at, and the sums."""
+    table = Table(title="Equivalence with the reference", header_style="bold")
+    table.add_column("observable")
+    for charm in charms:
+        table.add_column(f"{charm.recording.charm} ({charm.recording.framework})")
+    for row in rows(charms, everything=False):
+        cells = []
+        for finding in row["findings"]:
+            verdict = Text(finding["verdict"], style=_COLOURS[finding["verdict"]])
+            told = finding["why"] or finding["shown"]
+            cells.append(verdict.append(f"  {_cut(told)}", style="default"))
+        table.add_row(f"{row['line']}\n  {row['observable']}", *cells)
+    console.print(table)
+    for charm in charms:
+        sums = ", ".join(f"{count} {verdict}" for verdict, count in sorted(charm.sums.items()))
+        console.print(f"{charm.recording.charm}: {sums}")
+        for name, scene in charm.recording.scenes.items():
+            told = f"ended early: {scene.error}" if scene.error else "done"
+            console.print(f"  {name}: {scene.seconds:.0f} s, {told}", markup=False)
+
+
+def write(charms: Sequence[Judged], directory: Path) -> None:
+    """Write report.json, report.html and a recording of each charm."""
+    directory.mkdir(parents=True, exist_ok=True)
+    document = {
+        "charms": [
+            {
+                "charm": charm.recording.charm,
+                "framework": charm.recording.framework,
+                "place": charm.recording.place,
+                "sums": charm.sums,
+                "scenarios": {
+                    name: {"seconds": round(scene.seconds, 1), "error": scene.error}
+                    for name, scene in charm.recording.scenes.items()
+                },
+            }
+            for charm in charms
+        ],
+        "rows": rows(charms, everything=True),
+    }
+    (directory / "report.json").write_text(json.dumps(document, indent=1) + "\n")
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
+    )
+    page = templates.get_template("report.html").render(document)
+    (directory / "report.html").write_text(page)
+    for number, charm in enumerate(charms, 1):
+        charm.recording.save(directory / f"recording-{number}.json")
+
+
+def _shown(finding: Finding) -> str:
+    return "" if finding.verdict in (judge.MISSING, judge.NOT_RUN) else rules.show(finding.value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,0 +1,680 @@
+"""The scenarios: each does something to a model and notes what is seen, under the contract's keys.
+
+They share one model, in the order of ``SCENARIOS``: each begins with two active gateways (the
+first one makes them) and leaves two active gateways.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jubilant
+
+from equivalence import package
+from equivalence.model import CONTAINER, DOUBLE, IQN, MONITORS, Model, wait_until
+from equivalence.record import Scene
+
+CLIENT = "iqn.2024-11.com.example.kit:client"
+PASSWORD = "kit-password-1"  # noqa: S105
+TARGET = {
+    "image_size": "1G",
+    "image_name": "kit-disk",
+    "client_initiatorname": CLIENT,
+    "client_username": "kit-user",
+    "client_password": PASSWORD,
+}
+_NEVER_TOLD = ("rbd-mirroring-mode",)
+
+
+@dataclass
+class Context:
+    """What a scenario works with. ``other`` is the charm that replaces the first one."""
+
+    model: Model
+    scene: Scene
+    other: Path | None = None
+
+    def see(self, key: str, value: Any) -> None:
+        """Note a value."""
+        self.scene.seen[key] = value
+
+    def hide(self, *keys: str) -> None:
+        """Note that values can't be seen where this model is."""
+        self.scene.hidden += keys
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario with what it is called and what it does; ``lab_only`` needs real gateways."""
+
+    name: str
+    tells: str
+    run: Callable[[Context], None]
+    lab_only: bool = False
+    alone: bool = False
+
+
+def operations(request: dict[str, Any], names: Any) -> list[dict[str, Any]]:
+    """A request's operations without what says nothing, placeholders for names."""
+    return [
+        {
+            key: names.tidy(value)
+            for key, value in op.items()
+            if value is not None and key not in _NEVER_TOLD
+        }
+        for op in request.get("ops", [])
+    ]
+
+
+def _pools(ops: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {op["name"]: op for op in ops if op["op"] == "create-pool"}
+
+
+def _permissions(ops: list[dict[str, Any]]) -> list[str]:
+    return next((op["permissions"] for op in ops if op["op"] == "set-key-permissions"), [])
+
+
+def _trusted(look: dict[str, Any]) -> list[str]:
+    listed = look["cfg-content"].get("trusted_ip_list", "").replace(" ", "")
+    return listed.split(",") if listed else []
+
+
+def _password(model: Model) -> str:
+    return model.application_bag("cluster").get("admin_password", "")
+
+
+def deploy(context: Context) -> None:
+    """Gateways alone; related to a Ceph that is silent, then refuses; to a real one; ready."""
+    model, see = context.model, context.see
+    model.companion("ceph-double", DOUBLE)
+    model.companion(MONITORS)
+    model.deploy()
+    see("status-alone", model.statuses())
+    model.settle("ceph-double")
+    model.relate("ceph-client", "ceph-double:client")
+    see("status-waiting", model.statuses())
+    look = model.look(model.units()[0])
+    see("files-before", [key for key in ("cfg", "ceph.conf", "keyring") if look[key]])
+    model.juju.config("ceph-double", {"refuse": "kit says no"})
+    model.settle(model.application, "ceph-double")
+    see("status-refused", model.statuses())
+    model.unrelate("ceph-client", "ceph-double:client")
+    model.juju.remove_application("ceph-double")
+    model.ready()
+    _see_deployed(context)
+
+
+def _see_deployed(context: Context) -> None:
+    model, see = context.model, context.see
+    names = model.names()
+    units = model.units()
+    looks = [model.look(unit) for unit in units]
+    first = looks[0]
+    see("status", model.statuses())
+    see("statuses", model.history())
+    for key in ("services", "packages", "cfg", "ceph.conf", "keyring"):
+        see(key, first[key])
+    for key in ("cfg-content", "ceph.conf-content", "ceph.conf-sections", "keyring-content"):
+        see(key, names.tidy(first[key]))
+    see("ceph.conf mon-host", names.tidy(first["ceph.conf-content"].get("global mon-host")))
+    see("logger_level", first["cfg-content"].get("logger_level"))
+    see("trusted", names.tidy(_trusted(first)))
+    see("cfg-same-on-all", len({look["cfg-text"] for look in looks}) == 1)
+    see("readable-secrets", names.tidy(first["readable"]))
+    see("password-length", str(len(_password(model))))
+    see("cluster", names.tidy(model.bag(units[0], "cluster")))
+    bags = [model.bag(unit, "ceph-client") for unit in units]
+    request = json.loads(bags[0].get("broker_req", "{}"))
+    shown = {key: value for key, value in bags[0].items() if key != "broker_req"}
+    if "osd-settings" in shown:
+        shown["osd-settings"] = json.loads(shown["osd-settings"])
+    see("ceph-client", names.tidy(shown))
+    see("request-keys", sorted(request))
+    see("api-version", request.get("api-version"))
+    see("request-same-on-all", len({bag.get("broker_req") for bag in bags}) == 1)
+    ops = operations(request, names)
+    permissions = _permissions(ops)
+    see("permissions", permissions)
+    see("mon-permission", dict(zip(permissions[::2], permissions[1::2], strict=False)).get("mon"))
+    see("ops", [{k: v for k, v in op.items() if k != "permissions"} for op in ops])
+    see("data-pool", next((n for n, op in _pools(ops).items() if op["app-name"] == "rbd"), None))
+    answers = model.bag(f"{MONITORS}/0", "client")
+    answer = json.loads(answers.get(f"broker-rsp-{units[0].replace('/', '-')}", "{}"))
+    see("answered", answer.get("request-id") == request["request-id"] and not answer["exit-code"])
+    listed = model.ceph("ceph", "osd", "pool", "ls", "detail")
+    pools = {pool["pool_name"]: sorted(pool["application_metadata"]) for pool in listed}
+    see("pools", names.tidy(pools))
+    see("key", names.tidy(f"client.{model.application}") if names.tidy("<key>") else None)
+
+
+def requests(context: Context) -> None:
+    """Options that change what is asked of Ceph, to and fro; and such that can't be."""
+    model, see = context.model, context.see
+    names = model.names()
+    before = model.request()
+    erasure = {"pool_type": "erasure-coded", "ec_profile_k": 2, "ec_profile_m": 1}
+    model.configure(**erasure, ceph_osd_replication_count=2)
+    ops = operations(model.request(), names)
+    see(
+        "ec-ops",
+        [f"{op['op']} {op['name']}" if "name" in op else op["op"] for op in ops],
+    )
+    profile = next((op for op in ops if op["op"] == "create-erasure-profile"), {})
+    see("ec-profile", profile)
+    pools = _pools(ops)
+    data = next((op for op in pools.values() if op.get("pool-type") == "erasure"), {})
+    rbd = [op for op in pools.values() if op.get("app-name") == "rbd"]
+    metadata = next((op for op in rbd if op.get("pool-type") != "erasure"), {})
+    see("ec-pool", data)
+    see("ec-metadata-pool", metadata.get("name"))
+    weights = [op.get("weight") for op in (data, metadata)]
+    see("ec-weights", [round(weight, 6) if weight else weight for weight in weights])
+    rados = next((op for op in pools.values() if op.get("app-name") == "rados"), {})
+    see("replicas", [rados.get("replicas"), metadata.get("replicas")])
+    model.configure(**dict.fromkeys(erasure), ceph_osd_replication_count=None)
+    again = model.request()
+    see("back-again", again == before)
+    see("permissions-kept", bool(_permissions(operations(again, names))))
+    compression = {
+        "bluestore_compression_mode": "aggressive",
+        "bluestore_compression_algorithm": "zstd",
+        "bluestore_compression_required_ratio": 0.7,
+    }
+    model.configure(**compression, rbd_pool_name="kit-pool")
+    pools = _pools(operations(model.request(), names))
+    pool = next((op for op in pools.values() if op.get("app-name") == "rbd"), {})
+    see("compression", {key: value for key, value in pool.items() if "compression" in key})
+    see("named-pool", pool.get("name"))
+    model.configure(**dict.fromkeys(compression), rbd_pool_name=None)
+    before = model.request()
+    model.configure(bluestore_compression_mode="kit-nonsense")
+    see("bad-compression", model.statuses())
+    see("bad-sends-nothing", model.request() == before)
+    model.configure(bluestore_compression_mode=None, pool_type="kit-nonsense")
+    see("bad-pool-type", model.statuses())
+    model.configure(pool_type=None)
+    model.ready()
+
+
+def trusted_ips(context: Context) -> None:
+    """add-trusted-ip: on the leader, elsewhere, with nonsense, instead of the others."""
+    model, see = context.model, context.see
+    names = model.names()
+    leader = model.leader()
+    other = next(unit for unit in model.units() if unit != leader)
+    see("elsewhere", model.action(other, "add-trusted-ip", ips="10.85.7.7")[0])
+    model.action(leader, "add-trusted-ip", ips="10.85.8.8 10.85.7.7 10.85.8.8")
+    model.settle()
+    see("allowed_ips", json.loads(model.application_bag("cluster").get("allowed_ips", "[]")))
+    see("file", names.tidy(sorted(_trusted(model.look(other)), key=names.tidy)))
+    see("nonsense", model.action(leader, "add-trusted-ip", ips="kit-nonsense")[0])
+    model.action(leader, "add-trusted-ip", ips="10.85.9.9", overwrite=True)
+    model.settle()
+    see("overwritten", json.loads(model.application_bag("cluster").get("allowed_ips", "[]")))
+    model.ready()
+
+
+def security_checklist(context: Context) -> None:
+    """security-checklist on a gateway as it is deployed."""
+    outcome, results = context.model.action(context.model.units()[0], "security-checklist")
+    context.see("outcome", outcome)
+    told = {key: value for key, value in results.items() if key not in ("err", "return-code")}
+    context.see("results", told)
+
+
+def pause(context: Context) -> None:
+    """pause, a change meanwhile, resume; and a service that does not stop."""
+    model, see = context.model, context.see
+    unit = model.units()[0]
+    see("outcome", model.action(unit, "pause")[0])
+    model.settle()
+    see("status", model.status(unit))
+    see("services", model.look(unit)["services"])
+    see("gateway_ready", model.bag(unit, "cluster").get("gateway_ready", ""))
+    failed = len(model.failing())
+    model.configure(loglevel=3)
+    see("changed", model.failing()[failed:])
+    see("services-changed", model.look(unit)["services"])
+    model.configure(loglevel=None, bluestore_compression_mode="kit-nonsense")
+    see("status-invalid", model.status(unit))
+    model.configure(bluestore_compression_mode=None)
+    see("outcome-resume", model.action(unit, "resume")[0])
+    model.settle()
+    wait_until(lambda: model.status(unit).startswith("active"))
+    see("status-resumed", model.status(unit))
+    see("services-resumed", model.look(unit)["services"])
+    if model.staged:
+        model.run_on(unit, "touch", "/run/stage/rbd-target-gw.stuck")
+        see("stuck", model.action(unit, "pause")[0])
+        model.run_on(unit, "rm", "/run/stage/rbd-target-gw.stuck")
+        model.action(unit, "resume")
+    else:
+        context.hide("stuck")  # no real service stays when it is told to stop
+    model.ready()
+
+
+def services_down(context: Context) -> None:
+    """Daemons that were stopped by somebody else, as the status tells it."""
+    model, see = context.model, context.see
+    unit = model.units()[0]
+
+    def told_of(*services: str) -> str:
+        model.run_on(unit, "systemctl", "stop", *services)
+        _update_status(model, unit)
+        told = model.status(unit)
+        model.run_on(unit, "systemctl", "reset-failed", *services)
+        model.run_on(unit, "systemctl", "start", *services)
+        return told
+
+    told = told_of("rbd-target-gw", "rbd-target-api")
+    see("status", told)
+    see("at-once", told.startswith("blocked"))
+    see("tcmu-runner", told_of("tcmu-runner"))
+    model.run_on(unit, "systemctl", "reset-failed", "rbd-target-api", "rbd-target-gw")
+    model.run_on(unit, "systemctl", "start", "rbd-target-api", "rbd-target-gw")
+    _update_status(model, unit)
+    model.ready()
+
+
+def _update_status(model: Model, unit: str) -> None:
+    """Have update-status run on a unit, now."""
+    model.juju.model_config({"update-status-hook-interval": "2s"})
+    before = len(_ran(model, unit, "update-status"))
+    wait_until(lambda: len(_ran(model, unit, "update-status")) > before, 60, 0.5)
+    model.juju.model_config({"update-status-hook-interval": "5m"})
+    model.settle()
+
+
+def _ran(model: Model, unit: str, hook: str) -> list[str]:
+    tag = f"unit-{unit.replace('/', '-')}"
+    log = model.juju.debug_log(limit=0)
+    return [line for line in log.splitlines() if tag in line and f'ran "{hook}" hook' in line]
+
+
+def storm(context: Context) -> None:
+    """Ten changes in a row: no hook fails, and the last one counts."""
+    model, see = context.model, context.see
+    unit = model.units()[0]
+    before = model.look(unit)
+    failed = len(model.failing())
+    for number in range(2, 11):
+        model.juju.config(model.application, {"loglevel": number})
+        time.sleep(1 if model.staged else 6)
+    model.configure(loglevel=0, use_syslog=True)
+    after = model.look(unit)
+    level = "cfg-content"
+    see("loglevel", before[level].get("logger_level") != after[level].get("logger_level"))
+    see("use-syslog", after["syslog"] > before["syslog"])
+    see("errors", model.failing()[failed:])
+    see("restarted", after["services"]["rbd-target-api"].startswith("active"))
+    model.configure(loglevel=None, use_syslog=None)
+    model.ready()
+
+
+def create_target(context: Context) -> None:
+    """create-target: good, bad, repeated, with chosen gateways, and what the gateway refuses."""
+    model, see = context.model, context.see
+    names = model.names()
+    unit = model.units()[0]
+    pool = model.application
+    for key, changed in (
+        ("bad-username", {"client_username": "kit user!"}),
+        ("bad-password", {"client_password": "short"}),
+        ("unknown-unit", {"gateway_units": f"{unit} {pool}/99"}),
+        ("no-pool", {"rbd_pool_name": "kit-no-pool", "image_name": "kit-other"}),
+    ):
+        outcome, results = model.action(unit, "create-target", **(TARGET | changed))
+        see(key, names.tidy(outcome) if key == "unknown-unit" else outcome)
+        if key == "bad-password":
+            see("err", results.get("err", ""))
+    outcome, results = model.action(unit, "create-target", **TARGET)
+    see("result", outcome)
+    see("iqn", results.get("iqn"))
+    config = model.api_config(unit)
+    made = config["targets"].get(IQN, {"portals": {}, "clients": {}, "disks": {}})
+    portals = {ip for portal in made["portals"].values() for ip in portal["portal_ip_addresses"]}
+    see("portals", names.tidy(sorted(portals)))
+    see("disk", names.tidy(next(iter(made["disks"]), None)))
+    client = made["clients"].get(CLIENT, {"auth": {}, "luns": {}})
+    see("username", client["auth"].get("username"))
+    see("luns", names.tidy(sorted(client["luns"])))
+    look = model.look(unit, PASSWORD)
+    see("commands", names.tidy(look["commands"])[-20:])
+    see("logged-secrets", look["leaks"])
+    if model.staged:
+        context.hide("stored-in-clear")
+    else:
+        argv = ("rados", "--pool", "iscsi", "get", "gateway.conf", "-")
+        see("stored-in-clear", PASSWORD in model.run_on(f"{MONITORS}/0", *argv))
+    second = {"image_name": "kit-second", "client_initiatorname": f"{CLIENT}-2"}
+    see("again", model.action(unit, "create-target", **(TARGET | second))[0])
+    see("clients", len(model.api_config(unit)["targets"].get(IQN, {}).get("clients", {})))
+    chosen = {"iqn": f"{IQN}-chosen", "image_name": "kit-third", "client_username": "kit-third"}
+    both = " ".join(model.units()[:2])
+    model.action(unit, "create-target", **(TARGET | chosen), gateway_units=both)
+    portals = model.api_config(unit)["targets"].get(chosen["iqn"], {}).get("portals", {})
+    addresses = [ip for portal in portals.values() for ip in portal["portal_ip_addresses"]]
+    see("chosen-portals", names.tidy(sorted(addresses)))
+    _spoil(model, pool)
+    before = model.api_config(unit)
+    refused = {"image_name": "kit-refused", "client_initiatorname": f"{CLIENT}-3"}
+    see("refused", model.action(unit, "create-target", **(TARGET | refused))[0])
+    see("unchanged", _settled(model.api_config(unit)) == _settled(before))
+
+
+def _settled(config: dict[str, Any]) -> str:
+    """A configuration without what each change counts up."""
+    kept = {key: config.get(key) for key in ("targets", "disks")}
+    return json.dumps(kept, sort_keys=True)
+
+
+def _spoil(model: Model, pool: str) -> None:
+    """Make an image that no gateway takes as a disk: it lacks exclusive-lock."""
+    features = ("--image-feature", "layering")
+    monitor = f"{MONITORS}/0"
+    with contextlib.suppress(jubilant.TaskError):  # it is there from an earlier run
+        model.run_on(monitor, "rbd", "create", f"{pool}/kit-refused", "--size", "1G", *features)
+
+
+def create_target_ec(context: Context) -> None:
+    """create-target with a data pool that is erasure-coded."""
+    model, see = context.model, context.see
+    names = model.names()
+    unit = model.units()[0]
+    options = {
+        "pool_type": "erasure-coded",
+        "ec_profile_k": 2,
+        "ec_profile_m": 1,
+        "rbd_pool_name": "kit-ec",
+    }
+    model.configure(**options)
+    model.ready()
+    given = {"iqn": f"{IQN}-ec", "image_name": "kit-ec-disk"}
+    see("result", model.action(unit, "create-target", **(TARGET | given))[0])
+    made = model.api_config(unit)["targets"].get(given["iqn"], {"disks": {}})
+    disk = next(iter(made["disks"]), "")
+    see("disk", names.tidy(disk))
+    info = model.ceph("rbd", "info", disk) if disk else {}
+    see("data-pool", info.get("data_pool"))
+    model.configure(**dict.fromkeys(options))
+    model.ready()
+
+
+def api_clients(context: Context) -> None:
+    """A client of the API comes and goes."""
+    model, see = context.model, context.see
+    model.companion("api-client")
+    model.settle("api-client")
+    names = model.names()
+    names.add(model.address("api-client/0"), "<client>")
+    model.relate("admin-access", "api-client")
+    unit = model.units()[0]
+    see("unit", names.tidy(model.bag(unit, "admin-access")))
+    see("application", names.tidy(model.application_bag("admin-access")))
+    see("trusted", names.tidy(_trusted(model.look(unit))))
+    model.unrelate("admin-access", "api-client")
+    see("trusted-after", names.tidy(_trusted(model.look(unit))))
+    model.juju.remove_application("api-client")
+    model.ready()
+
+
+def relation_again(context: Context) -> None:
+    """Ceph's relation is removed and added again."""
+    model, see = context.model, context.see
+    unit = model.units()[0]
+    request, text = model.request(), model.look(unit)["cfg-text"]
+    model.unrelate("ceph-client", f"{MONITORS}:client")
+    see("status-without", model.statuses())
+    model.ready()
+    see("status-with", model.statuses())
+    see("same-request", model.request() == request)
+    see("cfg-same", model.look(unit)["cfg-text"] == text)
+
+
+def tls(context: Context) -> None:
+    """Certificates come, are renewed, and go."""
+    model, see = context.model, context.see
+    model.companion("ca")
+    model.settle("ca")
+    model.companion("api-client")
+    model.settle("api-client")
+    names = model.names()
+    model.relate("admin-access", "api-client")
+    model.juju.integrate(f"{model.application}:certificates", "ca")
+    unit, second = model.units()[:2]
+    wait_until(lambda: all(model.look(each)["crt"] for each in (unit, second)), 300)
+    model.settle(model.application, "ca", "api-client")
+    bag = model.bag(unit, "certificates")
+    asked = json.loads(bag.get("application_cert_requests", "{}"))
+    see("request", sorted(names.tidy(name) for name in asked))
+    sans = [san for entry in asked.values() for san in entry.get("sans", [])]
+    see("sans", sorted(names.tidy(sans)))
+    looks = [model.look(each) for each in (unit, second)]
+    first = looks[0]
+    see("api_secure", first["cfg-content"].get("api_secure"))
+    for key in ("crt", "key", "pem", "pub-key"):
+        see(key, first[key])
+    see("ca-trusted", bool(first["ca"]))
+    see("same-on-all", len({look["crt-text"] for look in looks}) == 1)
+    see("chain-used", first["crt-text"].count("BEGIN CERTIFICATE") > 1)
+    told = model.run_on(
+        unit,
+        "sh",
+        "-c",
+        "curl --silent --output /dev/null --write-out '%{http_code}' "
+        "https://$(hostname --fqdn):5000/api/_ping; true",
+    )
+    see("served", told.strip() == "401")
+    see("scheme-with", model.bag(unit, "admin-access").get("scheme"))
+    model.action("ca/0", "renew")
+    see("renewed", wait_until(lambda: model.look(unit)["crt-text"] != first["crt-text"], 120))
+    model.settle(model.application, "ca")
+    model.unrelate("certificates", "ca")
+    see("scheme-without", model.bag(unit, "admin-access").get("scheme"))
+    model.unrelate("admin-access", "api-client")
+    model.juju.remove_application("ca", "api-client")
+    model.ready()
+
+
+def leader(context: Context) -> None:
+    """The leader goes, another one comes: what they share stays."""
+    model, see = context.model, context.see
+    password = _password(model)
+    model.add_units(1)
+    model.remove_unit(model.leader())
+    wait_until(lambda: any(_leads(model)), 60)
+    see("password-kept", _password(model) == password)
+    model.ready()
+
+
+def _leads(model: Model) -> Iterator[bool]:
+    return (unit.leader for unit in model.applications()[model.application].units.values())
+
+
+def scale(context: Context) -> None:
+    """From two gateways to four and back, and to one."""
+    model, see = context.model, context.see
+    names = model.names()
+    model.action(model.units()[0], "create-target", **TARGET)
+    model.add_units(1)
+    see("three", model.statuses())
+    third = model.units()[2]
+    if "three" in context.scene.seen and context.scene.seen["three"].startswith("active"):
+        everywhere = {"image_name": "kit-scale", "client_initiatorname": f"{CLIENT}-4"}
+        model.action(model.units()[0], "create-target", **(TARGET | everywhere))
+    model.add_units(1)
+    see("four", model.statuses())
+    texts = {model.look(unit)["cfg-text"] for unit in model.units()}
+    see("cfg-same-on-all", len(texts) == 1)
+    model.remove_unit(model.units()[3])
+    model.remove_unit(third)
+    unit = model.units()[0]
+    see("trusted-after", names.tidy(_trusted(model.look(unit))))
+    portals = model.api_config(unit)["targets"].get(IQN, {}).get("portals", {})
+    see("portals-after", len(portals))
+    model.ready()
+
+
+def one(context: Context) -> None:
+    """A single gateway."""
+    model = context.model
+    model.remove_unit(model.units()[1])
+    context.see("status", model.statuses())
+    model.add_units(1)
+    model.ready()
+
+
+def refresh(context: Context) -> None:
+    """The charm is refreshed to itself."""
+    _replace(context, context.model.charm)
+    context.see("request-kept", context.scene.seen.pop("request-same"))
+
+
+def replacement(context: Context) -> None:
+    """Another charm of the same name takes over, then the first one again."""
+    model, see = context.model, context.see
+    other = context.other or model.charm
+    model.action(model.units()[0], "create-target", **TARGET)
+    before = _settled(model.api_config(model.units()[0]))
+    _replace(context, other)
+    kept = _settled(model.api_config(model.units()[0])) == before
+    _replace(context, model.charm)
+    see("targets-kept", kept and _settled(model.api_config(model.units()[0])) == before)
+
+
+def _replace(context: Context, charm: Path) -> None:
+    model, see = context.model, context.see
+    unit = model.units()[0]
+    password, text, request = _password(model), model.look(unit)["cfg-text"], model.request()
+    model.juju.refresh(model.application, path=charm)
+    time.sleep(2)
+    model.settle()
+    wait_until(lambda: model.statuses() == "active: Unit is ready", 300)
+    see("status", model.statuses())
+    see("password-kept", _password(model) == password)
+    see("cfg-kept", model.look(unit)["cfg-text"] == text)
+    see("request-same", model.request() == request)
+
+
+def series_upgrade(context: Context) -> None:
+    """The hooks around a series upgrade."""
+    model, see = context.model, context.see
+    unit = model.units()[0]
+    machine = model.applications()[model.application].units[unit].machine
+    model.juju.cli("upgrade-machine", machine, "prepare", "ubuntu@24.04", "--yes")
+    see("status", model.status(unit))
+    see("services", model.look(unit)["services"])
+    model.juju.cli("upgrade-machine", machine, "complete")
+    model.settle()
+    wait_until(lambda: model.status(unit).startswith("active"), 300)
+    see("status-after", model.status(unit))
+    model.ready()
+
+
+@contextlib.contextmanager
+def _other_application(model: Model, name: str) -> Iterator[None]:
+    """Have the model speak of another application of the same charm meanwhile."""
+    first, model.application = model.application, name
+    try:
+        yield
+    finally:
+        if name in model.applications():
+            model.juju.remove_application(name)
+        model.application = first
+
+
+def names(context: Context) -> None:
+    """The application has another name."""
+    model, see = context.model, context.see
+    model.companion(MONITORS)
+    with _other_application(model, "storage-gw"):
+        model.ready()
+        placeholders = model.names()
+        see("status", model.statuses())
+        look = model.look(model.units()[0])
+        see("keyring", placeholders.tidy((look["keyrings"] or [None])[0]))
+        ops = operations(model.request(), placeholders)
+        see("client", next((op.get("client") for op in ops if "client" in op), None))
+
+
+def at_once(context: Context) -> None:
+    """Everything is deployed and related in one go, Ceph's side first."""
+    model, see = context.model, context.see
+    model.companion(MONITORS)
+    with _other_application(model, "all-at-once"):
+        machines = model._machines(2)
+        placed = {"to": machines} if machines else {}
+        model.juju.deploy(model.charm, model.application, num_units=2, **placed)
+        model.juju.integrate(f"{MONITORS}:client", f"{model.application}:ceph-client")
+        model.settle(model.application, MONITORS)
+        wait_until(lambda: model.statuses().startswith("active"), 120)
+        placeholders = model.names()
+        see("status", model.statuses())
+        ops = operations(model.request(), placeholders)
+        see("requests", [op["op"] for op in ops])
+        see("cfg", model.look(model.units()[0])["cfg"])
+
+
+def container(context: Context) -> None:
+    """A gateway in a container, which has no iSCSI."""
+    model, see = context.model, context.see
+    with _other_application(model, "in-container"):
+        machines = model._machines(1) if model.staged else []
+        if machines:
+            script = "echo lxc > /run/systemd/container"
+            model.juju.ssh(f"root@{machines[0]}", script)
+            placed: dict[str, Any] = {"to": machines}
+        else:
+            placed = {"constraints": CONTAINER}
+        model.juju.deploy(model.charm, model.application, **placed)
+        model.settle()
+        see("status", model.statuses())
+
+
+SCENARIOS = (
+    Scenario("deploy", "gateways alone, waiting, refused, ready", deploy),
+    Scenario("requests", "what is asked of Ceph, by the options", requests),
+    Scenario("trusted-ips", "add-trusted-ip", trusted_ips),
+    Scenario("security-checklist", "security-checklist", security_checklist),
+    Scenario("pause", "pause and resume", pause),
+    Scenario("services-down", "daemons stopped by somebody else", services_down),
+    Scenario("storm", "ten changes in a row", storm),
+    Scenario("create-target", "good, bad, repeated, chosen gateways", create_target),
+    Scenario("create-target-ec", "on erasure-coded pools", create_target_ec),
+    Scenario("api-clients", "a client of the API comes and goes", api_clients),
+    Scenario("relation-again", "Ceph's relation removed and added", relation_again),
+    Scenario("tls", "certificates come, are renewed, and go", tls),
+    Scenario("refresh", "the charm refreshed to itself", refresh),
+    Scenario("replacement", "another charm takes over, and back", replacement),
+    Scenario("leader", "the leader goes", leader),
+    Scenario("scale", "two, three, four, two", scale),
+    Scenario("one", "a single gateway", one),
+    Scenario("series-upgrade", "before and after a series upgrade", series_upgrade, lab_only=True),
+    Scenario("names", "the application has another name", names),
+    Scenario("at-once", "everything related at once, Ceph's side first", at_once),
+    Scenario("container", "a gateway in a container", container),
+)
+NAMES = ("package", *(scenario.name for scenario in SCENARIOS))
+
+
+def play(scenario: Scenario, model: Model, other: Path | None = None) -> Scene:
+    """Run one scenario; what ends it early is noted in the scene."""
+    scene = Scene()
+    began = time.monotonic()
+    try:
+        if scenario.name not in ("deploy", "names", "at-once", "container"):
+            model.ready()
+        scenario.run(Context(model, scene, other))
+    except Exception as error:  # a charm may do anything: the rest of the run is worth having
+        scene.error = f"{type(error).__name__}: {error}".strip()[:500]
+    scene.seconds = round(time.monotonic() - began, 1)
+    return scene
+
+
+def play_package(charm: Path) -> Scene:
+    """What a charm's own files tell, as a scene."""
+    return Scene(package.look(charm))
