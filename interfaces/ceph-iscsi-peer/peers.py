@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from charmhelpers.core import hookenv
 from charms.reactive import Endpoint, clear_flag, get_flags, toggle_flag
@@ -69,6 +69,17 @@ class CephISCSIGatewayPeers(Endpoint):
 
     # Of this unit
 
+    def introduce(self, name: str, address: str, portal_address: str) -> None:
+        """Tell the peers how this unit is called and reached, whether it serves or not.
+
+        :param name: its fqdn
+        :param address: where other gateways reach it, and ask them from
+        :param portal_address: where initiators reach it
+        """
+        self._set_unit("host_name", name)
+        self._set_unit("host_address", address)
+        self._set_unit("portal_address", portal_address)
+
     def announce_ready(self, fqdn: str) -> None:
         """Tell the peers that this unit serves as a gateway under this name."""
         self._set_unit("gateway_ready", "True")
@@ -83,20 +94,39 @@ class CephISCSIGatewayPeers(Endpoint):
 
     @property
     def ready_peer_details(self) -> dict[str, dict[str, str]]:
-        """Gateways that serve, this unit included: ``{unit: {"fqdn": name, "ip": address}}``."""
+        """Gateways that serve, this unit included: ``{unit: {"fqdn": name, "ip": address}}``.
+
+        ``ip`` is where initiators reach it.
+        """
         return {
-            unit: {"fqdn": data["gateway_fqdn"], "ip": data["ingress-address"]}
+            unit: {"fqdn": data["gateway_fqdn"], "ip": ip}
             for unit, data in sorted(self._units().items())
             if data.get("gateway_ready") == "True"
             and data.get("gateway_fqdn")
-            and data.get("ingress-address")
+            and (ip := data.get("portal_address") or _address(data))
         }
 
     @property
     def peer_addresses(self) -> list[str]:
         """Addresses of all units in this relation's network, this unit's included, sorted."""
-        addresses = (data.get("ingress-address") for data in self._units().values())
+        addresses = (_address(data) for data in self._units().values())
         return sorted({address for address in addresses if address})
+
+    @property
+    def portal_addresses(self) -> list[str]:
+        """Where initiators reach the units that have introduced themselves, sorted."""
+        addresses = (data.get("portal_address") for data in self._units().values())
+        return sorted({address for address in addresses if address})
+
+    @property
+    def host_names(self) -> dict[str, tuple[str, str]]:
+        """Name and address of the other units that have introduced themselves, by unit."""
+        return {
+            unit.unit_name: (name, address)
+            for unit in self.all_joined_units
+            if (name := unit.received_raw.get("host_name"))
+            and (address := _address(unit.received_raw))
+        }
 
     @property
     def unit_count(self) -> int:
@@ -157,3 +187,8 @@ class CephISCSIGatewayPeers(Endpoint):
             return {}
         units = {unit.unit_name: unit.received_raw for unit in self.all_joined_units}
         return {**units, hookenv.local_unit(): relation.to_publish_raw}
+
+
+def _address(data: Mapping[str, str]) -> str | None:
+    """Where a unit is reached by other gateways: as it says itself, else as Juju does."""
+    return data.get("host_address") or data.get("ingress-address")

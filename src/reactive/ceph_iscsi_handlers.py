@@ -55,6 +55,13 @@ def share_secrets():
         gateway.share_secrets(reactive.endpoint_from_name("cluster"))
 
 
+@reactive.when("charm.installed", "cluster.connected")
+@reactive.when_not("is-update-status-hook")
+def meet_peers():
+    with charm.provide_charm_instance() as gateway:
+        gateway.meet_peers(reactive.endpoint_from_name("cluster"))
+
+
 @reactive.when("charm.installed", "certificates.available")
 @reactive.when_not("is-update-status-hook")
 def request_certificate():

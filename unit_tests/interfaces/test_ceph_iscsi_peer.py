@@ -143,3 +143,34 @@ def test_the_relation_stays_usable_when_the_last_peer_departs(model, hook, peers
         assert cluster.peer_addresses == ["10.0.0.1"]
         cluster.announce_ready("one.lab")
     assert model.units[RID][model.unit]["gateway_fqdn"] == "one.lab"
+
+
+def test_a_unit_introduces_itself_whether_it_serves_or_not(model, hook, peers):
+    model.relate(RID, ceph_iscsi_1=bag("10.0.0.2"))
+    with hook(peers, ENDPOINT, CREATED, RID) as cluster:
+        cluster.introduce("one.lab", "10.5.0.1", "192.0.2.1")
+        assert cluster.ready_peer_details == {}
+        assert cluster.host_names == {}
+    told = {"host_name": "one.lab", "host_address": "10.5.0.1", "portal_address": "192.0.2.1"}
+    assert model.units[RID][model.unit].items() >= told.items()
+
+
+def test_the_address_that_a_unit_tells_counts_before_the_one_that_juju_tells(model, hook, peers):
+    introduced = {"host_name": "two.lab", "host_address": "fd00::2", "portal_address": "fd01::2"}
+    ready = {"gateway_ready": "True", "gateway_fqdn": "two.lab"}
+    model.relate(
+        RID,
+        ceph_iscsi_1=bag("10.0.0.2", **introduced, **ready),
+        ceph_iscsi_2=bag("10.0.0.3", host_name="three.lab"),
+    )
+    with hook(peers, ENDPOINT, CHANGED, RID) as cluster:
+        cluster.introduce("one.lab", "fd00::1", "fd01::1")
+        assert cluster.peer_addresses == ["10.0.0.3", "fd00::1", "fd00::2"]
+        assert cluster.portal_addresses == ["fd01::1", "fd01::2"]
+        assert cluster.ready_peer_details == {
+            "ceph-iscsi/1": {"fqdn": "two.lab", "ip": "fd01::2"},
+        }
+        assert cluster.host_names == {
+            "ceph-iscsi/1": ("two.lab", "fd00::2"),
+            "ceph-iscsi/2": ("three.lab", "10.0.0.3"),
+        }

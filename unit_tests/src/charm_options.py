@@ -16,4 +16,4 @@ def config(**changes):
 
 
 def erasure_coded(**changes):
-    return config(pool_type="erasure-coded", **changes)
+    return config(**{"pool_type": "erasure-coded", "ec_profile_k": 2} | changes)

@@ -39,6 +39,8 @@ _TECHNIQUES = {
         "multiple",
     ),
 }
+# Techniques that know exactly two coding chunks.
+_RAID6 = ("reed_sol_r6_op", "liberation", "blaum_roth", "liber8tion")
 _SIZES = [
     f"bluestore-compression-{bound}-blob-size{medium}"
     for bound in ("min", "max")
@@ -108,20 +110,29 @@ def _profile_errors(
     within: Callable[..., Iterator[InvalidOption]],
 ) -> Iterator[InvalidOption]:
     plugin = config["ec-profile-plugin"]
+    technique = config.get("ec-profile-technique")
     yield from one_of("ec-profile-plugin", *_TECHNIQUES)
     if techniques := _TECHNIQUES.get(plugin):
         yield from one_of("ec-profile-technique", *techniques)
     k, m = config["ec-profile-k"], config["ec-profile-m"]
-    yield from within("ec-profile-k", 1, 32)
+    yield from within("ec-profile-k", 2, 32, "2 to 32 with pool-type=erasure-coded")
+    if technique in _RAID6:
+        yield from within("ec-profile-m", 2, 2, f"2 with ec-profile-technique={technique}")
     yield from within("ec-profile-m", 1, 32)
     if plugin == "lrc":
-        locality = config.get("ec-profile-locality")
-        if not locality or locality < 1 or (k + m) % locality:
-            yield InvalidOption(
-                "ec-profile-locality", locality, f"a divisor of k+m={k + m} (plugin lrc)"
-            )
+        locality = config.get("ec-profile-locality") or 0
+        # Each set gets as many data chunks as any other, and as many coding chunks.
+        if locality < 1 or (k + m) % locality or k % (sets := (k + m) // locality) or m % sets:
+            rule = f"a divisor of k+m={k + m} by which k={k} and m={m} fall into equal sets"
+            yield InvalidOption("ec-profile-locality", locality or "", f"{rule} (plugin lrc)")
     if plugin == "shec":
-        yield from within("ec-profile-durability-estimator", 1, m, f"1 to m={m} (plugin shec)")
+        # Ceph takes k, m and c all three or none.
+        estimator = config.get("ec-profile-durability-estimator") or ""
+        if not estimator or not 1 <= estimator <= m:
+            rule = f"1 to m={m} (plugin shec)"
+            yield InvalidOption("ec-profile-durability-estimator", estimator, rule)
+        yield from within("ec-profile-m", 1, k, f"1 to k={k} (plugin shec)")
+        yield from within("ec-profile-k", 2, 12, "2 to 12 (plugin shec)")
     if plugin == "clay":
         rule = f"k+1={k + 1} to k+m-1={k + m - 1} (plugin clay)"
         yield from within("ec-profile-helper-chunks", k + 1, k + m - 1, rule)

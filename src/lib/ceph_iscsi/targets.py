@@ -19,7 +19,10 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class Gateway:
-    """A unit as a gateway: ``fqdn`` is its name in the state, ``ip`` the address of its portal."""
+    """A unit as a gateway: its name in the state, and the address of its portal in new targets.
+
+    Where it has a portal in a target already, that stays: initiators know it.
+    """
 
     unit: str
     fqdn: str
@@ -146,15 +149,8 @@ def contradictions(state: State, request: TargetRequest, image_size: int | None)
     """
     target = state["targets"].get(request.iqn, {})
     portals = target.get("portals", {})
-    wanted = {gateway.fqdn: gateway.ip for gateway in request.gateways}
-    for fqdn, portal in portals.items():
-        addresses = portal["portal_ip_addresses"]
-        if fqdn in wanted and wanted[fqdn] not in addresses:
-            yield (
-                f"{request.iqn} has the portal {', '.join(addresses)} on {fqdn}, "
-                f"not {wanted[fqdn]}"
-            )
-    if request.gateways_only and (others := sorted(set(portals) - set(wanted))):
+    wanted = {gateway.fqdn for gateway in request.gateways}
+    if request.gateways_only and (others := sorted(set(portals) - wanted)):
         yield f"gateway-units: {request.iqn} is on {', '.join(others)} as well"
     if request.disk in state["disks"] and image_size is None:
         yield f"disk {request.disk} is defined, but its image is gone from the Ceph cluster"

@@ -55,6 +55,10 @@ def test_the_table_of_handlers(handlers):
             "when": (INSTALLED, "cluster.connected"),
             "when_not": (QUIET,),
         },
+        "meet_peers": {
+            "when": (INSTALLED, "cluster.connected"),
+            "when_not": (QUIET,),
+        },
         "request_certificate": {
             "when": (INSTALLED, "certificates.available"),
             "when_not": (QUIET,),

@@ -10,7 +10,7 @@ from typing import Any
 
 import charms.reactive as reactive
 import charms_openstack.plugins
-from ceph_iscsi import ceph_requests, chap_key, options, services, tls
+from ceph_iscsi import ceph_requests, chap_key, hosts, networks, options, services, tls
 from ceph_iscsi.api import GATEWAY_CFG, Api
 from ceph_iscsi.ceph import CEPH_CONF
 from ceph_iscsi.errors import GatewayError
@@ -42,6 +42,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         "check_if_paused",
         "check_interfaces",
         "check_services_running",
+        "check_names",
         "custom_assess_status_last_check",
     )
 
@@ -106,6 +107,25 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         if not cluster.admin_password:
             alphabet = string.ascii_letters + string.digits
             cluster.set_admin_password("".join(secrets.choice(alphabet) for _ in range(32)))
+
+    def meet_peers(self, cluster: Any) -> None:
+        """Tell the peers how this unit is called and reached; have their names resolve here.
+
+        :param cluster: endpoint of the peers
+        """
+        if self.is_leaving:
+            return
+        cluster.introduce(socket.getfqdn(), self.address_in("cluster"), self.address_in("public"))
+        try:
+            peers = _peers(cluster)
+            hosts.keep(peers, socket.getfqdn(), manage=self.config["manage-hosts-file"])
+        except GatewayError as error:
+            hookenv.log(f"names of the gateways: {error}", hookenv.ERROR)
+
+    def address_in(self, binding: str) -> str:
+        """This unit's address in the space of a binding, IPv4 or IPv6 as the option says."""
+        network = hookenv.network_get(binding)
+        return networks.address(network, prefer_ipv6=self.config["prefer-ipv6"]) or ""
 
     # Certificates
 
@@ -269,9 +289,12 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         from ceph_iscsi import targets
 
         departed = {
-            unit.received_raw.get("ingress-address") for unit in cluster.all_departed_units
+            address
+            for unit in cluster.all_departed_units
+            for key in ("ingress-address", "host_address", "portal_address")
+            if (address := unit.received_raw.get(key))
         }
-        addresses = departed.difference(cluster.peer_addresses)
+        addresses = departed.difference(cluster.peer_addresses, cluster.portal_addresses)
         try:
             if hookenv.is_leader():
                 # The others restart now, for the departed address is no longer to be trusted.
@@ -326,6 +349,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         """Stop the daemons of a unit that is being removed, so that no host is left serving."""
         try:
             services.stop_all()
+            hosts.remove()
         except GatewayError as error:
             hookenv.log(f"on leaving: {error}", hookenv.ERROR)
 
@@ -363,11 +387,27 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
                 return "blocked", f"Services not running that should be: {', '.join(down)}"
         return FINE
 
+    def check_names(self) -> Status:
+        """Check that the peers' names lead to them: the gateways know one another by name."""
+        cluster = reactive.endpoint_from_name("cluster")
+        try:
+            problems = hosts.problems(_peers(cluster), socket.getfqdn()) if cluster else []
+        except GatewayError as error:
+            problems = [str(error)]
+        if problems:
+            return "blocked", f"Gateways' names do not lead to them: {'; '.join(problems)}"
+        return FINE
+
     def custom_assess_status_last_check(self) -> Status:
         """Check that there is a configuration, once nothing is in its way."""
         if not reactive.is_flag_set("config.rendered"):
             return "waiting", "Charm configuration in progress"
         return FINE
+
+
+def _peers(cluster: Any) -> dict[str, hosts.Peer]:
+    """The other gateways that have told their names, by unit."""
+    return {unit: hosts.Peer(*told) for unit, told in cluster.host_names.items()}
 
 
 def _related(endpoint: Any) -> bool:

@@ -54,10 +54,32 @@ def test_good_options_pass(good):
             erasure_coded(ec_profile_plugin="isa", ec_profile_technique="liberation"),
             "ec-profile-technique=liberation, allowed: reed_sol_van, cauchy",
         ),
-        (erasure_coded(ec_profile_k=0), "ec-profile-k=0, allowed: 1 to 32"),
+        (
+            erasure_coded(ec_profile_k=DEFAULTS["ec-profile-k"]),
+            "ec-profile-k=1, allowed: 2 to 32 with pool-type=erasure-coded",
+        ),
+        (
+            erasure_coded(ec_profile_technique="liberation", ec_profile_m=3),
+            "ec-profile-m=3, allowed: 2 with ec-profile-technique=liberation",
+        ),
         (
             erasure_coded(ec_profile_plugin="lrc", ec_profile_k=4),
-            "ec-profile-locality=None, allowed: a divisor of k+m=6 (plugin lrc)",
+            "ec-profile-locality=, allowed: a divisor of k+m=6 by which k=4 and m=2 fall into "
+            "equal sets (plugin lrc)",
+        ),
+        (
+            erasure_coded(ec_profile_plugin="lrc", ec_profile_k=4, ec_profile_locality=2),
+            "ec-profile-locality=2, allowed: a divisor of k+m=6",
+        ),
+        (
+            erasure_coded(ec_profile_plugin="shec"),
+            "ec-profile-durability-estimator=, allowed: 1 to m=2 (plugin shec)",
+        ),
+        (
+            erasure_coded(
+                ec_profile_plugin="shec", ec_profile_m=3, ec_profile_durability_estimator=1
+            ),
+            "ec-profile-m=3, allowed: 1 to k=2 (plugin shec)",
         ),
         (
             erasure_coded(ec_profile_plugin="shec", ec_profile_durability_estimator=3),
@@ -107,18 +129,23 @@ def test_monitors_are_chosen_by_network():
     assert chosen == ["10.0.0.1", "[fd00::1]"]
 
 
+#: Options of the operator-framework charm with their defaults, "" where it has none.
+REFERENCE = {
+    **dict.fromkeys(("source", "key", "rbd-pool-name", "ceph-public-network"), ""),
+    **{"gateway-metadata-pool": "iscsi", "pool-type": "replicated"},
+    **{"ceph-osd-replication-count": 3, "ceph-pool-weight": 5, "ec-rbd-metadata-pool": ""},
+    **{"ec-profile-name": "", "ec-profile-k": 1, "ec-profile-m": 2, "ec-profile-locality": ""},
+    **{"ec-profile-crush-locality": "", "ec-profile-durability-estimator": ""},
+    **{"ec-profile-helper-chunks": "", "ec-profile-scalar-mds": ""},
+    **{"ec-profile-plugin": "jerasure", "ec-profile-technique": "", "ec-profile-device-class": ""},
+    **{f"bluestore-compression-{key}": "" for key in ("algorithm", "mode", "required-ratio")},
+    **{f"bluestore-compression-min-blob-size{medium}": "" for medium in ("", "-hdd", "-ssd")},
+    **{f"bluestore-compression-max-blob-size{medium}": "" for medium in ("", "-hdd")},
+    **{"loglevel": 1, "use-syslog": False, "prefer-ipv6": False},
+}
+
+
 def test_every_option_of_the_reference_is_there_with_its_default():
-    assert DEFAULTS["gateway-metadata-pool"] == "iscsi"
-    numbers = {name: value for name, value in DEFAULTS.items() if isinstance(value, int)}
-    assert numbers == {
-        "ceph-osd-replication-count": 3,
-        "ceph-pool-weight": 5,
-        "ec-profile-k": 1,
-        "ec-profile-m": 2,
-        "loglevel": 1,
-        "prefer-ipv6": False,
-        "use-syslog": False,
-    }
-    assert {name for name, value in DEFAULTS.items() if value == "jerasure"} == {
-        "ec-profile-plugin"
-    }
+    defaults = {name: "" if value is None else value for name, value in DEFAULTS.items()}
+    assert {name: defaults.pop(name, "missing") for name in REFERENCE} == REFERENCE
+    assert defaults == {"bluestore-compression-max-blob-size-ssd": "", "manage-hosts-file": True}

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import charms.reactive as reactive
 import pytest
-from ceph_iscsi import chap_key, services, targets, tls
+from ceph_iscsi import chap_key, hosts, services, targets, tls
 from ceph_iscsi.errors import GatewayError
 from charm.openstack import ceph_iscsi
 from charm_options import config
@@ -24,6 +24,12 @@ class FakePeers:
         self.chap_key = None
         self.ready = None
         self.all_departed_units = []
+        self.portal_addresses = []
+        self.host_names = {}
+        self.introduced = None
+
+    def introduce(self, *values):
+        self.introduced = values
 
     def set_admin_password(self, password):
         self.admin_password = password
@@ -84,8 +90,15 @@ def machine(hook, monkeypatch, tmp_path):
         certificates=FakeAuthority(),
         bundle=None,
         chap_key=None,
+        hosts=tmp_path / "hosts",
+        names={},
+        networks={
+            "cluster": {"ingress-addresses": ["10.0.0.1", "fd00::1"]},
+            "public": {"ingress-addresses": ["192.0.2.1", "fd01::1"]},
+        },
     )
     state.root.mkdir()
+    state.hosts.touch()
 
     def check_ready(self):
         if state.api != "host-1.lab":
@@ -101,6 +114,9 @@ def machine(hook, monkeypatch, tmp_path):
     monkeypatch.setattr(ceph_iscsi, "CONTAINER_NOTE", state.container)
     monkeypatch.setattr(ceph_iscsi.CephISCSIGatewayCharm, "check_ready", check_ready)
     monkeypatch.setattr(ceph_iscsi.socket, "getfqdn", lambda: "host-1.lab")
+    monkeypatch.setattr(hosts, "ETC_HOSTS", state.hosts)
+    monkeypatch.setattr(hosts, "resolve", lambda name: state.names.get(name, []))
+    monkeypatch.setattr(hookenv, "network_get", state.networks.get)
     monkeypatch.setattr(services, "RESTART_MARK", tmp_path / "mark")
     monkeypatch.setattr(services, "run_all", run_all)
     monkeypatch.setattr(services, "stop_all", lambda: state.started.append("stop"))
@@ -189,6 +205,48 @@ def test_the_leader_makes_a_key_for_chap_passwords_once_also_after_an_upgrade(
     monkeypatch.setattr(chap_key, "generate", lambda: "another")
     gateway().share_secrets(peers)
     assert peers.chap_key == "a key"
+
+
+def test_peers_are_told_the_name_and_the_addresses_of_both_bindings(machine):
+    peers = FakePeers()
+    gateway().meet_peers(peers)
+    assert peers.introduced == ("host-1.lab", "10.0.0.1", "192.0.2.1")
+    gateway(prefer_ipv6=True).meet_peers(peers)
+    assert peers.introduced == ("host-1.lab", "fd00::1", "fd01::1")
+
+
+def test_a_peers_name_that_does_not_resolve_is_in_the_hosts_file_unless_an_option_says_no(
+    machine,
+):
+    peers = FakePeers()
+    peers.host_names = {"ceph-iscsi/1": ("host-2.lab", "10.0.0.2")}
+    gateway().meet_peers(peers)
+    assert "\n10.0.0.2 host-2.lab\n" in machine.hosts.read_text()
+    gateway(manage_hosts_file=False).meet_peers(peers)
+    assert machine.hosts.read_text() == ""
+
+
+def test_a_unit_that_leaves_keeps_the_names_until_it_stops(machine, monkeypatch):
+    peers = FakePeers()
+    peers.host_names = {"ceph-iscsi/1": ("host-2.lab", "10.0.0.2")}
+    gateway().meet_peers(peers)
+    monkeypatch.setenv("JUJU_DEPARTING_UNIT", "ceph-iscsi/0")
+    peers.host_names = {}
+    gateway().meet_peers(peers)
+    assert "host-2.lab" in machine.hosts.read_text()
+    gateway().retire()
+    assert machine.hosts.read_text() == ""
+
+
+def test_a_name_server_that_fails_fails_no_hook(machine, monkeypatch):
+    def fail(name):
+        raise GatewayError("`getent` gave no answer within 45 s")
+
+    monkeypatch.setattr(hosts, "resolve", fail)
+    peers = FakePeers()
+    peers.host_names = {"ceph-iscsi/1": ("host-2.lab", "10.0.0.2")}
+    gateway().meet_peers(peers)
+    assert any("no answer within 45 s" in line for line in machine.log)
 
 
 def test_other_units_make_neither(machine):
@@ -461,7 +519,8 @@ def test_an_invalid_option_leaves_everything_as_it_is(machine):
 def departure(machine, monkeypatch):
     """A peer at 10.0.0.3 has left; ``removed`` collects removals, ``left`` is what they leave."""
     case = SimpleNamespace(removed=[], left=[], machine=machine, peers=peers_with_password())
-    gone = SimpleNamespace(received_raw={"ingress-address": "10.0.0.3"})
+    told = {"ingress-address": "10.0.0.3", "portal_address": "192.0.2.3"}
+    gone = SimpleNamespace(received_raw=told)
     case.peers.all_departed_units.append(gone)
     monkeypatch.setattr(targets, "remove_gateways", case.removed.append)
     monkeypatch.setattr(targets, "portals_at", lambda state, addresses: case.left)
@@ -472,7 +531,7 @@ def departure(machine, monkeypatch):
 
 def test_the_leader_takes_a_departed_gateway_out_of_the_targets(departure):
     configure(departure.peers)
-    assert departure.removed == [{"10.0.0.3"}]
+    assert departure.removed == [{"10.0.0.3", "192.0.2.3"}]
     assert departure.peers.all_departed_units == []
 
 
@@ -489,6 +548,7 @@ def test_other_units_remember_it_until_the_leader_has_done_so(departure):
 
 def test_an_address_that_a_present_unit_has_is_left_alone(departure):
     departure.peers.peer_addresses.append("10.0.0.3")
+    departure.peers.portal_addresses.append("192.0.2.3")
     configure(departure.peers)
     assert departure.removed == [set()]
 
@@ -601,6 +661,10 @@ def test_status_texts_and_their_precedence(told, machine, cluster, monkeypatch):
     reactive.clear_flag("config.rendered")
     assert told() == ("waiting", "Charm configuration in progress")
     reactive.set_flag("config.rendered")
+    cluster.host_names = {"ceph-iscsi/1": ("host-2.lab", "10.0.0.2")}
+    machine.names["host-2.lab"] = ["10.9.9.9"]
+    wrong = "host-2.lab (ceph-iscsi/1) resolves to 10.9.9.9, not 10.0.0.2"
+    assert told() == ("blocked", f"Gateways' names do not lead to them: {wrong}")
     monkeypatch.setattr(services, "stopped", lambda *names: sorted(names))
     down = "rbd-target-api, rbd-target-gw, tcmu-runner"
     assert told() == ("blocked", f"Services not running that should be: {down}")

@@ -1,0 +1,108 @@
+"""How the gateways' names resolve on this host, and a block in /etc/hosts for those that don't.
+
+A gateway is known by its fqdn: the daemons and gwcli reach it under that name alone.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ceph_iscsi import files, process
+
+ETC_HOSTS = Path("/etc/hosts")
+BEGIN = "# iSCSI gateways, by Juju: changes in this block are overwritten"
+END = "# end of iSCSI gateways"
+_BLOCK = re.compile(rf"^{BEGIN}\n((?:(?!{BEGIN}$|{END}$).*\n)*){END}\n", re.MULTILINE)
+NOT_FOUND = 2
+# Seconds; a resolver asks several servers several times before it gives up.
+RESOLVER_TIME_LIMIT = 45
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another gateway: its name, and the address that it is reached at by the other gateways."""
+
+    name: str
+    address: str
+
+
+def keep(peers: Mapping[str, Peer], own_name: str, *, manage: bool) -> None:
+    """Have the names of peers in the block that resolve nowhere else, and no others.
+
+    A name stays in it as long as the peer does: whether it would resolve without can't be asked,
+    for a local resolver answers from /etc/hosts as well.
+
+    :param peers: by unit
+    :param manage: whether there may be a block
+    """
+    text = ETC_HOSTS.read_text()
+    block = {fields[1] for fields in map(str.split, _lines(text)) if len(fields) > 1}
+    lines = {
+        f"{peer.address} {peer.name}\n"
+        for peer in peers.values()
+        if manage
+        and peer.name != own_name
+        and (peer.name in block or not _of_family(resolve(peer.name), peer.address))
+    }
+    rest = _BLOCK.sub("", text)
+    if rest and not rest.endswith("\n"):
+        rest += "\n"
+    if lines:
+        rest += "".join([f"{BEGIN}\n", *sorted(lines), f"{END}\n"])
+    if lines != set(_lines(text)):
+        files.write(ETC_HOSTS, rest, 0o644)
+
+
+def remove() -> None:
+    """Remove the block."""
+    keep({}, "", manage=False)
+
+
+def problems(peers: Mapping[str, Peer], own_name: str) -> list[str]:
+    """What is wrong with the names of peers, a few words each; nothing if all is well.
+
+    :param peers: by unit
+    """
+    found = []
+    owners = {own_name: "this unit"}
+    for unit, peer in sorted(peers.items()):
+        if peer.name in owners:
+            found.append(f"{unit} and {owners[peer.name]} are both called {peer.name}")
+            continue
+        owners[peer.name] = unit
+        # The first one counts: it is where a connection goes to.
+        addresses = resolve(peer.name)
+        if not addresses:
+            found.append(f"{peer.name} ({unit}) does not resolve")
+        elif addresses[0] != peer.address:
+            found.append(f"{peer.name} ({unit}) resolves to {addresses[0]}, not {peer.address}")
+    return found
+
+
+def resolve(name: str) -> list[str]:
+    """Addresses that a name stands for on this host, in the order in which programs try them."""
+    try:
+        answer = process.run(["getent", "ahosts", name], timeout=RESOLVER_TIME_LIMIT)
+    except process.CommandFailed as error:
+        if error.code == NOT_FOUND:
+            return []
+        raise
+    return list(dict.fromkeys(line.split()[0] for line in answer.splitlines()))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines in the block of a hosts file."""
+    block = _BLOCK.search(text)
+    return block[1].splitlines(keepends=True) if block else []
+
+
+def _of_family(addresses: list[str], like: str) -> list[str]:
+    """Those of addresses that are IPv4 or IPv6 as another one is."""
+    version = ipaddress.ip_address(like).version
+    return [address for address in addresses if _version(address) == version]
+
+
+def _version(address: str) -> int:
+    return ipaddress.ip_address(address.partition("%")[0]).version
