@@ -27,10 +27,19 @@ class Api:
     password: str = field(repr=False)
     secure: bool = False
     authority: Path = tls.AUTHORITY
+    timeouts: tuple[float, float] = TIMEOUTS
 
     @classmethod
-    def of(cls, host: str = "localhost", cfg: Path = GATEWAY_CFG) -> "Api":
-        """The API of a gateway, reached as this unit's own configuration file says."""
+    def of(
+        cls,
+        host: str = "localhost",
+        cfg: Path = GATEWAY_CFG,
+        timeouts: tuple[float, float] = TIMEOUTS,
+    ) -> "Api":
+        """The API of a gateway, reached as this unit's own configuration file says.
+
+        :param timeouts: seconds to connect, and to answer
+        """
         parser = ConfigParser(interpolation=None)
         if not parser.read(cfg):
             raise GatewayError("the gateway is not configured yet")
@@ -41,6 +50,7 @@ class Api:
             user=config["api_user"],
             password=config["api_password"],
             secure=config.getboolean("api_secure"),
+            timeouts=timeouts,
         )
 
     def config(self, *, decrypted: bool = False) -> dict[str, Any]:
@@ -66,6 +76,15 @@ class Api:
     def status_for(self, source: str) -> int:
         """The HTTP status that a request from another IPv4 address of this host gets."""
         return self._ask("127.0.0.1", "config", None, source).status_code
+
+    def session_count(self, iqn: str) -> int:
+        """Sessions that this gateway has with clients of a target."""
+        return self._get(f"_targetinfo/{iqn}")["num_sessions"]
+
+    def session(self, iqn: str, client: str) -> dict[str, Any]:
+        """A client's session with this gateway: ``state`` (``LOGGED_IN`` or empty), ``alias`` and
+        ``ip_address``, a list."""
+        return self._get(f"_clientinfo/{iqn}/{client}")
 
     def _get(self, path: str, params: dict[str, str] | None = None) -> dict[str, Any]:
         answer = self._ask(self.host, path, params)
@@ -96,7 +115,7 @@ class Api:
             session.mount("https://", _adapter(source, socket.getfqdn()))
         try:
             return session.get(
-                url, params=params, auth=(self.user, self.password), timeout=TIMEOUTS
+                url, params=params, auth=(self.user, self.password), timeout=self.timeouts
             )
         except OSError as error:  # as all of requests' own are; a missing authority is no other
             raise GatewayError(f"the API at {url} does not answer: {_reason(error)}") from error

@@ -1,13 +1,17 @@
 """The Ceph cluster as the gateway's own key sees it: pools and images."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ceph_iscsi import process
 from ceph_iscsi.errors import GatewayError
 
 CEPH_CONF = Path("/etc/ceph/iscsi/ceph.conf")
+# Run with the distribution's Python, which has Ceph's modules.
+IMAGES = Path(__file__).resolve().parents[2] / "files" / "ceph" / "images.py"
 ENOENT = 2
 # Seconds after which a monitor that doesn't answer is given up.
 CONNECT_TIMEOUT = 20
@@ -46,6 +50,25 @@ class Cluster:
                 return None
             raise
         return json.loads(info)["size"]
+
+    def images(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Images by name (``pool/image``), all read by one process.
+
+        Each is ``{"size": bytes, "snapshots": [{"name", "size", "created"}]}``, or
+        ``{"problem": words}``.
+        """
+        answer = process.run(
+            ["python3", str(IMAGES), str(self.conf), f"client.{self.client}", *names],
+            timeout=CONNECT_TIMEOUT,
+        )
+        return json.loads(answer)
+
+    def stored_config(self, pool: str) -> dict[str, Any]:
+        """The gateways' state as it is stored in the cluster, passwords as they are kept there.
+
+        :param pool: that of ``gateway-metadata-pool``
+        """
+        return json.loads(self._run("rados", "--pool", pool, "get", "gateway.conf", "-"))
 
     def create_image(self, pool: str, image: str, size: str, data_pool: str) -> None:
         """Create an image whose data lie in an erasure-coded pool.

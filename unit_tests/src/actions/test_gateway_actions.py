@@ -9,7 +9,7 @@ import charms.reactive as reactive
 import charms_openstack.charm
 import pytest
 import yaml
-from ceph_iscsi import targets
+from ceph_iscsi import inventory, targets
 from ceph_iscsi.errors import GatewayError
 from charmhelpers.core import hookenv
 
@@ -41,7 +41,12 @@ def unit(hook, monkeypatch):
     state.gateway.target_pools.return_value = ("ceph-iscsi", None)
     peers = SimpleNamespace(
         ready_peer_details=READY,
-        all_joined_units=[SimpleNamespace(unit_name=f"ceph-iscsi/{n}") for n in (1, 2)],
+        all_joined_units=[
+            SimpleNamespace(
+                unit_name=f"ceph-iscsi/{n}", received_raw={"ingress-address": f"10.0.0.{n + 1}"}
+            )
+            for n in (1, 2)
+        ],
     )
 
     def fail(message):
@@ -159,6 +164,50 @@ def test_what_nobody_expected_is_told_without_what_it_says(unit, monkeypatch):
     assert unit.failed == "create-target failed unexpectedly (KeyError); the unit's log says where"
     assert "actions.py" in "".join(unit.log)
     assert GOOD["client-password"] not in json.dumps([unit.failed, unit.results, unit.log])
+
+
+@pytest.fixture
+def inventories(unit, monkeypatch):
+    """What list-targets finds, and what it was asked for."""
+    found = SimpleNamespace(document={"targets": [], "unused-disks": [], "problems": ["a word"]})
+    found.document["discovery-auth"] = "none"
+
+    def take(cluster, units, only):
+        found.asked = (cluster.client, units, only)
+        return found.document
+
+    monkeypatch.setattr(inventory, "take", take)
+    monkeypatch.setattr(hookenv, "network_get", lambda _: {"ingress-addresses": ["10.0.0.1"]})
+    unit.params = {}
+    return found
+
+
+def test_list_targets_tells_json_and_a_tree_and_asks_for_all_units(unit, inventories):
+    actions.main("list-targets")
+    units = {"10.0.0.1": "ceph-iscsi/0", "10.0.0.2": "ceph-iscsi/1", "10.0.0.3": "ceph-iscsi/2"}
+    assert inventories.asked == ("ceph-iscsi", units, None)
+    assert json.loads(unit.results["targets"]) == inventories.document
+    assert unit.results["tree"] == "no targets\nproblems\n  a word"
+    assert unit.failed is None
+
+
+def test_list_targets_of_one(unit, inventories):
+    unit.params["iqn"] = GOOD["iqn"].upper()
+    actions.main("list-targets")
+    assert inventories.asked[2] == GOOD["iqn"]
+
+
+def test_list_targets_checks_the_name(unit, inventories):
+    unit.params["iqn"] = "notaniqn"
+    actions.main("list-targets")
+    assert unit.failed.startswith("iqn: 'notaniqn' is not valid")
+
+
+def test_list_targets_fails_with_words_when_the_answer_is_too_long_for_juju(unit, inventories):
+    inventories.document["problems"] = ["x" * 130_000]
+    actions.main("list-targets")
+    assert unit.failed == "too much for the result of an action: name one target with iqn"
+    assert set(unit.results) == {"err"}
 
 
 @pytest.mark.parametrize("name", ["pause", "resume"])

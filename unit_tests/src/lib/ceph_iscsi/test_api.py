@@ -120,3 +120,11 @@ def test_a_gateway_that_is_silent_is_told(server, api, monkeypatch):
 def test_without_a_configuration_file_there_is_no_api(tmp_path):
     with pytest.raises(GatewayError, match="not configured yet"):
         Api.of(cfg=tmp_path / "none")
+
+
+def test_sessions_are_told_by_the_gateway_that_has_them(server, api):
+    server.answers["/api/_targetinfo/iqn.t"] = (200, {"num_sessions": 2})
+    session = {"alias": "", "state": "LOGGED_IN", "ip_address": ["10.0.0.9"]}
+    server.answers["/api/_clientinfo/iqn.t/iqn.c"] = (200, session)
+    assert api.session_count("iqn.t") == 2
+    assert api.session("iqn.t", "iqn.c") == session

@@ -2,7 +2,7 @@ import json
 
 import pytest
 from ceph_iscsi import process
-from ceph_iscsi.ceph import Cluster
+from ceph_iscsi.ceph import IMAGES, Cluster
 from ceph_iscsi.errors import GatewayError
 
 ACCESS = ["--conf", "/etc/ceph/iscsi/ceph.conf", "--name", "client.gw"]
@@ -62,3 +62,18 @@ def test_an_image_with_its_data_elsewhere(answers):
     Cluster("gw").remove_image("meta", "disk_1")
     assert ran[0][5:] == ["create", "meta/disk_1", "--size", "1G", "--data-pool", "data"]
     assert ran[1][5:] == ["rm", "--no-progress", "meta/disk_1"]
+
+
+def test_all_images_are_read_by_one_process(answers):
+    given, ran = answers
+    given.append('{"data/one": {"size": 1024, "snapshots": []}}')
+    assert Cluster("gw").images(["data/one"]) == {"data/one": {"size": 1024, "snapshots": []}}
+    assert ran == [["python3", str(IMAGES), "/etc/ceph/iscsi/ceph.conf", "client.gw", "data/one"]]
+    assert IMAGES.is_file()
+
+
+def test_the_stored_state(answers):
+    given, ran = answers
+    given.append('{"targets": {}}')
+    assert Cluster("gw").stored_config("iscsi") == {"targets": {}}
+    assert ran[0] == ["rados", *ACCESS, "--pool", "iscsi", "get", "gateway.conf", "-"]

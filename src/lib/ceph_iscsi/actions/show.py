@@ -1,0 +1,36 @@
+"""Actions that tell what there is and change nothing."""
+
+import json
+
+import charms.reactive as reactive
+import charms_openstack.charm as charm
+from charmhelpers.core import hookenv
+
+from ceph_iscsi import inventory, tree, validation
+from ceph_iscsi.ceph import Cluster
+from ceph_iscsi.errors import GatewayError
+
+# A hook tool gets a result as one word on its command line, which Linux limits to 128 KiB.
+LONGEST_RESULT = 120_000
+
+
+def list_targets() -> None:
+    """Tell all targets or one, as JSON and as a tree."""
+    iqn = hookenv.action_get().get("iqn")
+    only = validation.iqn("iqn", iqn) if iqn else None
+    with charm.provide_charm_instance() as gateway:
+        taken = inventory.take(Cluster(gateway.application_name), _units(), only)
+    results = {"targets": json.dumps(taken, separators=(",", ":")), "tree": tree.render(taken)}
+    if max(map(len, results.values())) > LONGEST_RESULT:
+        raise GatewayError("too much for the result of an action: name one target with iqn")
+    hookenv.action_set(results)
+
+
+def _units() -> dict[str, str]:
+    """The application's units by their address in the relation, this one first."""
+    cluster = reactive.endpoint_from_name("cluster")
+    own = hookenv.network_get("cluster")["ingress-addresses"][0]
+    units = {own: hookenv.local_unit()}
+    for unit in cluster.all_joined_units:
+        units[unit.received_raw.get("ingress-address")] = unit.unit_name
+    return units

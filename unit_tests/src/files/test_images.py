@@ -1,0 +1,89 @@
+"""The script that reads all images, on stand-ins for Ceph's modules, which are not on PyPI."""
+
+import contextlib
+import datetime
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[3] / "src" / "files" / "ceph" / "images.py"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """The script, and a cluster of pool ``data`` with image ``one`` that has snapshots."""
+    rados, rbd = ModuleType("rados"), ModuleType("rbd")
+    rados.Error = type("Error", (Exception,), {})
+    rados.ObjectNotFound = type("ObjectNotFound", (rados.Error,), {})
+    rbd.Error = type("Error", (Exception,), {})
+    rbd.ImageNotFound = type("ImageNotFound", (rbd.Error,), {})
+    rbd.RBD_SNAP_NAMESPACE_TYPE_USER = 0
+
+    class Rados:
+        down = False
+
+        def __init__(self, conffile, name, conf):
+            assert all(int(limit) > 0 for limit in conf.values())
+
+        def connect(self):
+            if Rados.down:
+                raise rados.ObjectNotFound("error connecting to the cluster")
+
+        def shutdown(self):
+            pass
+
+        @contextlib.contextmanager
+        def open_ioctx(self, pool):
+            if pool != "data":
+                raise rados.ObjectNotFound("error opening pool")
+            yield pool
+
+    class Image(contextlib.nullcontext):
+        def __init__(self, ioctx, image, read_only):
+            assert read_only
+            super().__init__(self)
+            if image == "broken":
+                raise rbd.Error("error opening image")
+            if image != "one":
+                raise rbd.ImageNotFound("gone")
+
+        def size(self):
+            return 1024
+
+        def list_snaps(self):
+            yield {"id": 1, "name": "s1", "size": 512, "namespace": 0}
+            yield {"id": 2, "name": "trash", "size": 512, "namespace": 2}
+
+        def get_snap_timestamp(self, number):
+            return datetime.datetime(2026, 11, 26, 18, 0, number)
+
+    rados.Rados, rbd.Image = Rados, Image
+    monkeypatch.setitem(sys.modules, "rados", rados)
+    monkeypatch.setitem(sys.modules, "rbd", rbd)
+    spec = importlib.util.spec_from_file_location("images", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_each_image_is_told_or_why_not(script, capsys):
+    script.main("ceph.conf", "client.gw", "data/one", "data/two", "data/broken", "gone/one")
+    assert json.loads(capsys.readouterr().out) == {
+        "data/one": {
+            "size": 1024,
+            "snapshots": [{"name": "s1", "size": 512, "created": "2026-11-26T18:00:01Z"}],
+        },
+        "data/two": {"problem": "its image is gone from the Ceph cluster"},
+        "data/broken": {"problem": "error opening image"},
+        "gone/one": {"problem": "its pool gone is gone from the Ceph cluster"},
+    }
+
+
+def test_a_cluster_that_does_not_answer_ends_it_with_its_words(script):
+    script.rados.Rados.down = True
+    with pytest.raises(SystemExit, match="error connecting to the cluster"):
+        script.main("ceph.conf", "client.gw", "data/one")
