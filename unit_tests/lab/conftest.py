@@ -17,6 +17,7 @@ from juju_lab.controller.library import Library
 from juju_lab.controller.store import Machine, Store
 from juju_lab.controller.toolserver import Contexts
 from juju_lab.controller.world import Timings, World
+from juju_lab.hosts import spec
 from lab_fakes import FakeHost, make_charm
 
 _QUICK = Timings(
@@ -69,7 +70,10 @@ class FakeLab:
 
     def _make_host(self, machine: Machine) -> FakeHost:
         root = self.directory / "hosts" / str(machine.slot)
-        return self.hosts.setdefault(machine.slot, FakeHost(root))
+        cidrs = spec.addresses(machine.slot, machine.networks)
+        addresses = [cidr.partition("/")[0] for each in cidrs for cidr in each]
+        host = FakeHost(root, addresses if machine.networks > 1 else ("127.0.0.1",))
+        return self.hosts.setdefault(machine.slot, host)
 
     def host_of(self, machine: int) -> FakeHost:
         """The host of a machine of the default model."""

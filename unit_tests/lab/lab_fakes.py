@@ -1,9 +1,11 @@
 """A host without a machine: its commands run here, in a directory of its own."""
 
+import json
 import shutil
 import subprocess
 import threading
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 from juju_lab.hosts import HostError
@@ -16,7 +18,8 @@ class FakeHost:
 
     address = "127.0.0.1"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, addresses: Sequence[str] = ("127.0.0.1",)) -> None:
+        self.addresses = addresses
         self.root = root
         self.running = False
         self.linked = True
@@ -54,8 +57,10 @@ class FakeHost:
         return process
 
     def run(self, argv, *, input=None, timeout=None, check=True):
-        """Run a command here to its end."""
+        """Run a command here to its end; what it hears of interfaces are the host's own."""
         self._check()
+        if argv == ["ip", "-j", "address"]:
+            return subprocess.CompletedProcess(argv, 0, json.dumps(self._interfaces()), "")
         return subprocess.run(argv, input=input, capture_output=True, timeout=timeout, check=check)
 
     def push_file(self, content: bytes, path: str, mode: int) -> None:
@@ -94,6 +99,20 @@ class FakeHost:
     def set_link(self, up: bool) -> None:
         """Plug or pull its network."""
         self.linked = up
+
+    def _interfaces(self) -> list[dict]:
+        """Interfaces as `ip -j address` lists them, with an IPv4 and an IPv6 address each."""
+        return [
+            {
+                "ifname": f"eth{start // 2}",
+                "address": f"02:00:00:00:00:0{start // 2}",
+                "addr_info": [
+                    {"local": address, "prefixlen": 64 if ":" in address else 24}
+                    for address in self.addresses[start : start + 2]
+                ],
+            }
+            for start in range(0, len(self.addresses), 2)
+        ]
 
     def _check(self) -> None:
         if not self.running:

@@ -81,6 +81,7 @@ def test_refresh_by_force_mends_an_errored_hook(patient, charm):
     mended = str(charm("toy", {"hooks/start": "exit 0", "hooks/upgrade-charm": "exit 0"}))
     patient.api.refresh(None, "toy", mended, False)
     patient.api.resolved(None, ["toy/0"], False, True)
+    patient.wait(lambda: patient.log().count('hook "start" (via') == 2)
     wait_for_error(patient, "toy/0")
     patient.api.refresh(None, "toy", mended, True)
     patient.wait(lambda: patient.exec("toy/0", "cat revision")["stdout"] == "2\n")

@@ -157,7 +157,7 @@ def test_network_get_document_has_old_and_new_keys(toy):
     _, output, _ = ran(toy, "network-get db --format=json")
     document = json.loads(output)
     (bind,) = document["bind-addresses"]
-    assert bind["interface-name"] == bind["interfacename"] == "lo"
+    assert bind["interface-name"] == bind["interfacename"] == "eth0"
     assert bind["addresses"][0]["value"] == bind["addresses"][0]["address"] == "127.0.0.1"
     assert document["ingress-addresses"] == ["127.0.0.1"]
 

@@ -22,7 +22,7 @@ from juju_lab.errors import JujuError, UsageError
 @click.option("--to", default="", metavar="MACHINE[,MACHINE]", help="Machines for the units.")
 @click.option("--trust", is_flag=True, help="Trust the application with credentials.")
 @click.option("--force", is_flag=True, help="Deploy to a base that the charm does not name.")
-@click.option("--bind", default="", help="Bindings to spaces; the lab has one space, alpha.")
+@click.option("--bind", default="", metavar='"[SPACE] [ENDPOINT=SPACE]..."', help="Spaces.")
 @click.option("--channel", default="", help="Accepted for a local charm and ignored.")
 @common.model_option
 def deploy(
@@ -41,7 +41,6 @@ def deploy(
 ) -> None:
     """Deploy the built charm in a directory or .charm file."""
     _check_path(charm)
-    _check_spaces(bind)
     wanted = common.constraints(constraints)
     path = common.absolute(charm)
     chosen = client.call("base_for", model=model, charm=path, base=base, force=force)
@@ -56,6 +55,7 @@ def deploy(
         config=_config_arguments(config, name),
         constraints=wanted,
         to=[place for place in to.split(",") if place],
+        bind=common.bindings(bind.split()),
         trust=trust,
         force=force,
     )
@@ -74,13 +74,6 @@ def _check_path(charm: str) -> None:
         raise JujuError(f'charm or bundle "{charm}" not found: the lab has no store of charms')
     if not os.path.exists(charm):
         raise JujuError(f'charm or bundle at "{charm}" not found')
-
-
-def _check_spaces(bind: str) -> None:
-    for word in bind.split():
-        space = word.partition("=")[2] or word
-        if space != "alpha":
-            raise JujuError(f'space not found: "{space}"')
 
 
 def _config_arguments(words: Sequence[str], application: str) -> dict[str, Any]:

@@ -90,6 +90,15 @@ def key_values(words: Iterable[str]) -> dict[str, str]:
     return values
 
 
+def bindings(words: Iterable[str]) -> dict[str, str]:
+    """`ENDPOINT=SPACE` and `SPACE` as spaces by endpoint, the empty one for all others."""
+    values = {}
+    for word in words:
+        endpoint, _, space = word.rpartition("=")
+        values[endpoint] = space
+    return values
+
+
 def constraints(texts: Sequence[str]) -> dict[str, str]:
     """`--constraints` given once or more, each with one or more `key=value`."""
     return key_values(word for text in texts for word in text.split())

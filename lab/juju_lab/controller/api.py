@@ -22,6 +22,7 @@ from juju_lab.controller import (
     applications,
     charmdir,
     models,
+    network,
     relations,
     settings,
     status,
@@ -207,6 +208,24 @@ class Api:
         """Replace the model's constraints."""
         with self._change(model) as (_, found):
             found.constraints = settings.constraints(values)
+
+    # -- spaces -----------------------------------------------------------------------------
+
+    def add_space(self, model: str | None, name: str, subnets: Sequence[str]) -> None:
+        """Make a space of subnets; machines made from then on are in all the lab's networks."""
+        with self._change(model) as (_, found):
+            network.add_space(found, name, subnets)
+
+    def spaces(self, model: str | None) -> dict[str, list[str]]:
+        """The model's spaces with their subnets."""
+        with self._look(model) as (_, found):
+            return network.spaces(found)
+
+    def bind(self, model: str | None, application: str, bindings: Mapping[str, str]) -> None:
+        """Move endpoints of an application to other spaces."""
+        with self._change(model) as (_, found):
+            wanted = relations.find_application(found, application)
+            applications.bind(wanted, self._library.charm(wanted), bindings)
 
     # -- applications -----------------------------------------------------------------------
 

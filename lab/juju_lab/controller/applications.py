@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from juju_lab import names
-from juju_lab.controller import leadership, models, relations, settings, uniter
+from juju_lab.controller import leadership, models, network, relations, settings, uniter
 from juju_lab.controller.charmdir import Charm
 from juju_lab.controller.library import Library, Staged
 from juju_lab.controller.relations import find_application, find_unit
@@ -23,14 +23,15 @@ from juju_lab.controller.store import (
 from juju_lab.errors import JujuError, UsageError
 from juju_lab.hosts.bases import BASES, DEFAULT_BASE
 
-_SPACE = "alpha"
 FORCED_AFTER_SECONDS = 60
 """How long `--force` leaves a unit that can still run hooks to do so."""
 
 
 @dataclass
 class Deployment:
-    """What `juju deploy` asks for; `to` are machine numbers, `config` option values or texts."""
+    """What `juju deploy` asks for; `to` are machine numbers, `config` option values or texts,
+    `bind` spaces by endpoint, the empty one for all others.
+    """
 
     name: str = ""
     units: int = 1
@@ -38,6 +39,7 @@ class Deployment:
     config: Mapping[str, Any] = field(default_factory=dict)
     constraints: Mapping[str, str] = field(default_factory=dict)
     to: Sequence[str] = ()
+    bind: Mapping[str, str] = field(default_factory=dict)
     trust: bool = False
     force: bool = False
 
@@ -70,7 +72,7 @@ def deploy(
         base=choose_base(model, charm, wish.base, force=wish.force),
         config={key: settings.typed_option(charm, key, value) for key, value in config.items()},
         constraints=settings.constraints(wish.constraints),
-        bindings={"": _SPACE, **dict.fromkeys([*charm.endpoints, *charm.extra_bindings], _SPACE)},
+        bindings=network.bindings(model, charm, wish.bind),
         trust=trust,
         leader_settings={},
     )
@@ -135,6 +137,7 @@ def _place(session: Session, application: Application, placement: str) -> Machin
             f"cannot assign unit to machine {placement}: base does not match: "
             f"unit has {application.base}, machine has {machine.base}"
         )
+    network.check(application, machine)
     return machine
 
 
@@ -296,11 +299,15 @@ def refresh(
     application.config = {
         name: value for name, value in application.config.items() if name in charm.options
     }
-    application.bindings = {
-        "": _SPACE,
-        **dict.fromkeys([*charm.endpoints, *charm.extra_bindings], _SPACE),
-    }
+    application.bindings = network.bindings(model, charm, {}, application.bindings)
     relations.add_peers(application, charm)
+
+
+def bind(application: Application, charm: Charm, wanted: Mapping[str, str]) -> None:
+    """Move endpoints to other spaces; JujuError when a machine of its units is not in one."""
+    application.bindings = network.bindings(application.model, charm, wanted, application.bindings)
+    for unit in application.units:
+        network.check(application, unit.machine)
 
 
 def resolve(model: Model, name: str, *, retry: bool) -> None:

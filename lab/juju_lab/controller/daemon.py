@@ -88,7 +88,11 @@ def main() -> None:
     lab = Lab(settings)
 
     def make_host(machine: Machine) -> Host:
-        return lab.host(HostSpec(machine.slot, machine.kind, machine.base, machine.memory_mib))
+        return lab.host(
+            HostSpec(
+                machine.slot, machine.kind, machine.base, machine.memory_mib, machine.networks
+            )
+        )
 
     world = World(
         store=Store(directory / "state.db"),

@@ -438,7 +438,8 @@ def unit_get(call: Call) -> str:
     if setting not in ("private-address", "public-address"):
         raise UsageError(f'unknown setting "{setting}"')
     with call.context.store.read() as session:
-        return network.address(call.context.row(session).machine)
+        unit = call.context.row(session)
+        return network.address(unit.machine, unit.application.bindings[""])
 
 
 @tool(
@@ -459,12 +460,12 @@ def network_get(call: Call) -> Any:
     if not binding:
         raise UsageError("no arguments specified")
     charm = call.context.unit.charm
-    if binding not in (*charm.endpoints, *charm.extra_bindings, "juju-info"):
+    if binding not in (*charm.endpoints, *charm.extra_bindings, network.JUJU_INFO):
         raise JujuError(f'no network config found for binding "{binding}"')
     if call.option("relation") is not None:
         call.context.relation_number(call.option("relation"))
     with call.context.store.read() as session:
-        document = network.document(call.context.row(session).machine)
+        document = network.document(call.context.row(session), binding)
     bind = document["bind-addresses"][0]["addresses"][0]["address"]
     if call.option("primary-address"):
         return bind

@@ -159,25 +159,30 @@ class MachineAgent(threading.Thread):
         )
         link = self.paths.data / "tools" / f"machine-{number}"
         self.host.run(["ln", "-sfn", str(self.paths.tools), str(link)])
-        network = self._find_network()
+        network = self._find_interfaces()
         with self._store.transaction(quiet=True) as session:
             machine = session.get(Machine, self.machine_id)
             machine.tools = wanted
             machine.network = network
 
-    def _find_network(self) -> dict[str, Any]:
-        """Name, mac, address and cidr of the interface with the host's address."""
-        listed = json.loads(self.host.run(["ip", "-j", "address"]).stdout)
-        for interface in listed:
-            for each in interface.get("addr_info", ()):
-                if each.get("local") == self.host.address:
-                    return {
-                        "name": interface["ifname"],
-                        "mac": interface.get("address", ""),
-                        "address": self.host.address,
-                        "cidr": _subnet(self.host.address, each["prefixlen"]),
-                    }
-        raise HostError(f"{self.host.address} is on none of the host's interfaces")
+    def _find_interfaces(self) -> list[dict[str, Any]]:
+        """Name, mac and addresses of the interfaces, the one with the host's address first."""
+        found = []
+        for interface in json.loads(self.host.run(["ip", "-j", "address"]).stdout):
+            addresses = [
+                {"address": each["local"], "cidr": _subnet(each["local"], each["prefixlen"])}
+                for each in interface.get("addr_info", ())
+                if each["local"] in self.host.addresses
+            ]
+            if addresses:
+                name, mac = interface["ifname"], interface.get("address", "")
+                found.append({"name": name, "mac": mac, "addresses": addresses})
+        missing = {*self.host.addresses} - {
+            each["address"] for interface in found for each in interface["addresses"]
+        }
+        if missing:
+            raise HostError(f"on none of the host's interfaces: {', '.join(sorted(missing))}")
+        return found
 
     def _come_up(self, boot_id: str) -> None:
         with self._store.transaction() as session:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from juju_lab import DEFAULT_MODEL, USER_NAME, names
-from juju_lab.controller import settings
+from juju_lab.controller import network, settings
 from juju_lab.controller.store import (
     ALIVE,
     DYING,
@@ -36,7 +36,9 @@ def add(session: Session, name: str, config: Mapping[str, str]) -> Model:
         raise JujuError(
             f'failed to create new model: model "{name}" for {USER_NAME} already exists'
         )
-    model = Model(name=name, uuid=str(uuid.uuid4()), config={}, constraints={}, sequences={})
+    model = Model(
+        name=name, uuid=str(uuid.uuid4()), config={}, constraints={}, sequences={}, spaces={}
+    )
     set_config(model, config)
     session.add(model)
     session.flush()
@@ -115,7 +117,13 @@ def add_machine(
         raise JujuError(f"no host is free: the lab has {len(SLOTS)}")
     wanted = {**model.constraints, **constraints}
     try:
-        spec = HostSpec(free, settings.kind(wanted), base, settings.memory_mib(wanted))
+        spec = HostSpec(
+            free,
+            settings.kind(wanted),
+            base,
+            settings.memory_mib(wanted),
+            network.networks(model),
+        )
     except ValueError as error:
         raise JujuError(f"cannot add a machine: {error}") from None
     machine = Machine(
@@ -124,6 +132,7 @@ def add_machine(
         kind=spec.kind,
         base=spec.base,
         memory_mib=spec.memory_mib,
+        networks=spec.networks,
         constraints=dict(wanted),
         secret=secrets.token_urlsafe(24),
     )

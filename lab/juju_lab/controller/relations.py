@@ -77,7 +77,7 @@ def enter_scope(relation: Relation, unit: Unit) -> None:
         bag = Bag(owner=unit.name, settings={}, version=0, in_scope=False)
         relation.bags.append(bag)
     if not bag.in_scope:
-        bag.update(network.scope_settings(unit.machine))
+        bag.update(_addresses(relation, unit))
         bag.in_scope = True
 
 
@@ -90,11 +90,15 @@ def leave_scope(relation: Relation, unit_name: str) -> None:
 
 
 def refresh_addresses(unit: Unit) -> None:
-    """Write the machine's present addresses to the unit's bags."""
+    """Write the machine's present addresses, by the endpoints' bindings, to the unit's bags."""
     for relation in unit.application.model.relations:
         bag = relation.bag(unit.name)
         if bag is not None and bag.in_scope:
-            bag.update(network.scope_settings(unit.machine))
+            bag.update(_addresses(relation, unit))
+
+
+def _addresses(relation: Relation, unit: Unit) -> dict[str, str]:
+    return network.scope_settings(unit, relation.end_of(unit.application.name)["name"])
 
 
 def _candidates(

@@ -21,7 +21,6 @@ _WORST_FIRST = (
     "terminated",
     "unknown",
 )
-_SPACE = "alpha"
 
 
 def timestamp(seconds: float, *, utc: bool) -> str:
@@ -213,14 +212,19 @@ class StatusDocument:
                 "hostname": f"host-{machine.slot}",
                 "display-name": f"host-{machine.slot}",
                 "dns-name": address,
-                "ip-addresses": [address],
+                "ip-addresses": [
+                    each for found in machine.network for each in network.all_addresses(found)
+                ],
                 "network-interfaces": {
-                    machine.network["name"]: {
-                        "ip-addresses": [address],
-                        "mac-address": machine.network["mac"],
+                    interface["name"]: {
+                        "ip-addresses": network.all_addresses(interface),
+                        "mac-address": interface["mac"],
                         "is-up": machine.agent_status["current"] == "started",
-                        "space": _SPACE,
+                        "space": network.space_of(
+                            machine.model, interface["addresses"][0]["cidr"]
+                        ),
                     }
+                    for interface in machine.network
                 },
             }
         return {key: value for key, value in document.items() if value}

@@ -40,7 +40,9 @@ class Setting(Base):
 
 
 class Model(Base):
-    """A model; `sequences` holds the next free number of relations, machines, tasks, units."""
+    """A model; `sequences` holds the next free number of relations, machines, tasks, units,
+    `spaces` the subnets of each space but alpha.
+    """
 
     __tablename__ = "models"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -51,6 +53,7 @@ class Model(Base):
     config: Mapped[dict] = mapped_column(default=dict)
     constraints: Mapped[dict] = mapped_column(default=dict)
     sequences: Mapped[dict] = mapped_column(default=dict)
+    spaces: Mapped[dict] = mapped_column(default=dict)
     applications: Mapped[list["Application"]] = relationship(
         back_populates="model", cascade="all, delete-orphan", order_by="Application.name"
     )
@@ -103,8 +106,9 @@ class Application(Base):
 class Machine(Base):
     """A machine of a model on one of the lab's hosts.
 
-    `network` is its interface as found there, `tools` which build of the guest's programs it has,
-    `secret` what these programs show to run a command in a unit's context.
+    It is in so many `networks` of the lab; `network` are its interfaces as found there, `tools`
+    which build of the guest's programs it has, `secret` what these programs show to run a command
+    in a unit's context.
     """
 
     __tablename__ = "machines"
@@ -122,7 +126,8 @@ class Machine(Base):
     agent_status: Mapped[dict] = mapped_column(default=lambda: status_value("pending"))
     instance_status: Mapped[dict] = mapped_column(default=lambda: status_value("pending"))
     boot_id: Mapped[str] = mapped_column(default="")
-    network: Mapped[dict] = mapped_column(default=dict)
+    networks: Mapped[int] = mapped_column(default=1)
+    network: Mapped[list] = mapped_column(default=list)
     tools: Mapped[str] = mapped_column(default="")
     secret: Mapped[str]
     model: Mapped[Model] = relationship(back_populates="machines")

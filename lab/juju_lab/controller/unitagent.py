@@ -19,7 +19,6 @@ from juju_lab.controller import (
     charmdir,
     leadership,
     models,
-    network,
     relations,
     tasks,
     uniter,
@@ -578,7 +577,8 @@ def _error_status(hook: Hook) -> dict[str, Any]:
 
 def _config_hash(unit: Unit) -> str:
     application = unit.application
-    seen = [application.config, application.trust, network.address(unit.machine)]
+    addresses = [each for interface in unit.machine.network for each in interface["addresses"]]
+    seen = [application.config, application.trust, addresses, application.bindings]
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
 
 

@@ -22,7 +22,7 @@ class ContainerHost(Host):
         packages = self._claimed("archive", images.archive)
         for name in ("upper", "work", "root"):
             (self.directory / name).mkdir(exist_ok=True)
-        netns = self._network.plug_container(self.slot)
+        netns = self._network.plug_container(self.slot, self.spec.networks)
         self._process.spawn(
             [
                 *enter(netns),

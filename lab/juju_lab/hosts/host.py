@@ -40,6 +40,8 @@ class Host(ABC):
         self.hostname = spec.hostname(spec_.slot)
         self.fqdn = spec.fqdn(spec_.slot)
         self.address = spec.address(spec_.slot)
+        cidrs = spec.addresses(spec_.slot, spec_.networks)
+        self.addresses = [cidr.partition("/")[0] for each in cidrs for cidr in each]
         self._images = images
         self._network = network
         self._ssh = ssh

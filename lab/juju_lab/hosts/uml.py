@@ -31,7 +31,7 @@ class UmlHost(Host):
         if not (self.directory / "booted").exists():
             # Whatever an interrupted first start left is no disk to boot from.
             cow.unlink(missing_ok=True)
-        device = self._network.plug_tap(self.slot)
+        devices = self._network.plug_taps(self.slot, self.spec.networks)
         memory = memory_directory(self.spec.memory_mib, self.directory)
         self._process.spawn(
             [
@@ -39,7 +39,7 @@ class UmlHost(Host):
                 *("unshare", "--pid", "--fork", "--kill-child=KILL", "--"),
                 str(_KEEP_TICKING),
                 *("taskset", "--cpu-list", str(processor(self.slot))),
-                *kernel_argv(self.spec, self.directory, cow, disk, device),
+                *kernel_argv(self.spec, self.directory, cow, disk, devices),
                 f"lab.seed={self._ssh.seed}",
                 f"lab.archive={packages}",
             ],
@@ -51,8 +51,11 @@ class UmlHost(Host):
         self.run(["sh", "-c", _WAIT_BOOTED], timeout=timeout)
 
 
-def kernel_argv(host: HostSpec, directory: Path, cow: Path, disk: Path, device: str) -> list[str]:
+def kernel_argv(
+    host: HostSpec, directory: Path, cow: Path, disk: Path, devices: list[str]
+) -> list[str]:
     """Command line of the kernel, with what its init reads from it, but for the lab's places."""
+    addresses = spec.addresses(host.slot, host.networks)
     return [
         KERNEL,
         f"mem={host.memory_mib}M",
@@ -62,10 +65,13 @@ def kernel_argv(host: HostSpec, directory: Path, cow: Path, disk: Path, device: 
         f"ubd0={cow},{disk}",
         *("root=/dev/ubda", "rw"),
         *("con=null", "con0=null,fd:1", "con1=null", "ssl=null"),
-        f"vec0:transport=tap,ifname={device},mac={spec.mac(host.slot)},depth=128,gro=1",
+        *(
+            f"vec{n}:transport=tap,ifname={device},mac={spec.mac(host.slot, n)},depth=128,gro=1"
+            for n, device in enumerate(devices)
+        ),
         "init=/usr/lib/lab/uml-init",
         f"lab.slot={host.slot}",
-        f"lab.address={spec.address(host.slot)}/{spec.PREFIX_LENGTH}",
+        *(f"lab.vec{n}={','.join(cidrs)}" for n, cidrs in enumerate(addresses)),
         f"lab.modules={MODULES}",
     ]
 
