@@ -43,6 +43,28 @@ class CephISCSIGatewayPeers(Endpoint):
         toggle_flag(self.expand_name("{endpoint_name}.available"), True)
 
     @property
+    def next_admin_password(self) -> str | None:
+        """Password that comes after that one (a secret), None if no other is on its way."""
+        return self._application().get("next_admin_password") or None
+
+    @property
+    def other_admin_password(self) -> str | None:
+        """Password that the API takes besides (a secret): the next one, the previous one, None."""
+        previous = self._application().get("previous_admin_password")
+        return self.next_admin_password or previous or None
+
+    def set_admin_passwords(
+        self, used: str, following: str | None = None, previous: str | None = None
+    ) -> None:
+        """Publish the API's passwords: the one that is used, and another that is taken besides.
+
+        :raises RuntimeError: this unit is not the leader
+        """
+        self.set_admin_password(used)
+        self._set_application("next_admin_password", following or "")
+        self._set_application("previous_admin_password", previous or "")
+
+    @property
     def chap_key(self) -> str | None:
         """Private key, PEM, that the gateways keep CHAP passwords under (a secret), or None."""
         return self._application().get("chap_key") or None
@@ -90,7 +112,19 @@ class CephISCSIGatewayPeers(Endpoint):
         self._set_unit("gateway_ready", "")
         self._set_unit("gateway_fqdn", "")
 
+    def set_admin_passwords_seen(self, fingerprint: str) -> None:
+        """Tell which passwords this unit's API goes by; nothing while there is one alone."""
+        self._set_unit("admin_passwords_seen", fingerprint)
+
     # Of all units
+
+    @property
+    def admin_passwords_seen(self) -> dict[str, tuple[str, str]]:
+        """What every unit has told of that, and its address; both may be empty."""
+        return {
+            unit: (data.get("admin_passwords_seen") or "", _address(data) or "")
+            for unit, data in sorted(self._units().items())
+        }
 
     @property
     def ready_peer_details(self) -> dict[str, dict[str, str]]:
@@ -172,7 +206,7 @@ class CephISCSIGatewayPeers(Endpoint):
         if not hookenv.is_leader():
             raise RuntimeError(f"only the leader may set {key} of its application")
         data = self._application()
-        if data.get(key) != value:
+        if (data.get(key) or "") != value:
             data[key] = value
 
     def _set_unit(self, key: str, value: str) -> None:

@@ -28,6 +28,7 @@ ACTIONS = {
     "pause": "service",
     "remove-trusted-ip": "access",
     "resume": "service",
+    "rotate-admin-password": "access",
     "security-checklist": "access",
 }
 

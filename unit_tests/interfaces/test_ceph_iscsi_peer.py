@@ -58,6 +58,29 @@ def test_the_key_for_chap_passwords_is_the_applications(model, hook, peers):
     assert model.applications[RID]["ceph-iscsi"] == {"chap_key": "key"}
 
 
+def test_a_second_password_is_the_next_one_and_then_the_previous_one(model, hook, peers):
+    model.relate(RID, ceph_iscsi_1=bag("10.0.0.2", admin_passwords_seen="abc"))
+    model.leader = True
+    with hook(peers, ENDPOINT, CHANGED, RID) as cluster:
+        cluster.set_admin_passwords("first", following="second")
+        passwords = cluster.admin_password, cluster.next_admin_password
+        assert (*passwords, cluster.other_admin_password) == ("first", "second", "second")
+        cluster.set_admin_passwords("second", previous="first")
+        passwords = cluster.admin_password, cluster.next_admin_password
+        assert (*passwords, cluster.other_admin_password) == ("second", None, "first")
+        cluster.set_admin_passwords("second")
+        assert cluster.other_admin_password is None
+        cluster.set_admin_passwords_seen("def")
+        assert cluster.admin_passwords_seen == {
+            "ceph-iscsi/0": ("def", "10.0.0.1"),
+            "ceph-iscsi/1": ("abc", "10.0.0.2"),
+        }
+    application = model.applications[RID]["ceph-iscsi"]
+    assert {key: value for key, value in application.items() if value} == {
+        "admin_password": "second"
+    }
+
+
 def test_only_the_leader_may_set_what_belongs_to_the_application(model, hook, peers):
     model.relate(RID)
     with hook(peers, ENDPOINT, CREATED, RID) as cluster:

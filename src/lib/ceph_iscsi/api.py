@@ -73,6 +73,14 @@ class Api:
         """Raise unless the gateway is up and, if it has targets, listens for initiators."""
         self._get("_ping")
 
+    def listens(self) -> bool:
+        """Whether there is a daemon to connect to, whatever it would answer."""
+        try:
+            socket.create_connection((self.host, self.port), TIMEOUTS[0]).close()
+        except OSError:
+            return False
+        return True
+
     def status_for(self, source: str) -> int:
         """The HTTP status that a request from another IPv4 address of this host gets."""
         return self._ask("127.0.0.1", "config", None, source).status_code

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ceph_iscsi import chap_key, services, tls
+from ceph_iscsi import chap_key, live_settings, rotation, services, tls
 from ceph_iscsi.api import GATEWAY_CFG, Api
 from ceph_iscsi.ceph import CEPH_CONF
 from ceph_iscsi.errors import GatewayError
 
-PASSWORD_LENGTH = 32
 # An address of this host's loopback network that no gateway and no client of the API has.
 STRANGER = "127.99.99.99"
 # Where the gateway's programs, Juju and administrators leave files.
@@ -79,7 +78,7 @@ def expected_files(gateway: Gateway) -> dict[Path, int]:
         chap_key.PRIVATE: 0o600,
         chap_key.PUBLIC: 0o644,
     }
-    return found | (tls.FILES if tls.enabled() else {})
+    return found | live_settings.FILES | (tls.FILES if tls.enabled() else {})
 
 
 def check_files(gateway: Gateway) -> Iterator[str]:
@@ -106,8 +105,8 @@ def check_tls(gateway: Gateway) -> Iterator[str]:
 
 def check_password(gateway: Gateway) -> Iterator[str]:
     """Length of the API's password."""
-    if (length := len(gateway.api.password)) < PASSWORD_LENGTH:
-        yield f"the API's password has {length} characters, not {PASSWORD_LENGTH}"
+    if (length := len(gateway.api.password)) < rotation.LENGTH:
+        yield f"the API's password has {length} characters, not {rotation.LENGTH}"
 
 
 def check_trusted(gateway: Gateway) -> Iterator[str]:

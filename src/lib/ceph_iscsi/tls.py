@@ -2,7 +2,8 @@
 
 rbd-target-api takes its certificate from /etc/ceph, whatever ``ceph_config_dir`` says. It never
 verifies the other gateways' certificates, nor does gwcli, and with some releases of werkzeug it
-ends at its start: files/tls/sitecustomize.py makes all of that good, for these two programs alone.
+ends at its start: files/tls/ceph_iscsi_charm_tls.py makes all of that good, for these two programs
+alone, which files/live/sitecustomize.py has load it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,9 +24,8 @@ AUTHORITY = Path("/etc/ceph/iscsi-gateway-ca.crt")
 TRUSTED = Path("/usr/local/share/ca-certificates/ceph-iscsi-gateway.crt")
 TRUSTED_LINK = Path("/etc/ssl/certs/ceph-iscsi-gateway.pem")
 TRUSTED_ALL = Path("/etc/ssl/certs/ca-certificates.crt")
-# A directory on PYTHONPATH of gwcli as the charm runs it and, by the drop-in, of rbd-target-api.
-SHIM = Path("/usr/local/lib/ceph-iscsi-charm/sitecustomize.py")
-DROP_IN = Path("/etc/systemd/system/rbd-target-api.service.d/ceph-iscsi-charm.conf")
+# Beside the sitecustomize.py of live_settings.
+SHIM = Path("/usr/local/lib/ceph-iscsi-charm/ceph_iscsi_charm_tls.py")
 
 # All of these with their modes; they belong to root.
 FILES = {
@@ -36,7 +36,6 @@ FILES = {
     AUTHORITY: 0o644,
     TRUSTED: 0o644,
     SHIM: 0o644,
-    DROP_IN: 0o644,
 }
 
 # Reading and hashing some 150 certificates, a few processes for each.
@@ -83,7 +82,7 @@ def environment() -> dict[str, str]:
 def install(bundle: Bundle, source: Path) -> None:
     """Write all files of a certificate; if one differs, the daemons need a restart.
 
-    :param source: directory with the shim and the drop-in
+    :param source: directory with the shim
     :raises GatewayError: certificate and key don't belong together, and nothing but COMBINED is
         written; or the host's trusted certificates can't be updated
     """
@@ -93,8 +92,7 @@ def install(bundle: Bundle, source: Path) -> None:
         AUTHORITY: (_joined(bundle.ca, bundle.chain), 0o644),
         CERTIFICATE: (certificate, 0o644),
         KEY: (_joined(bundle.key), 0o600),
-        SHIM: ((source / "sitecustomize.py").read_text(), 0o644),
-        DROP_IN: ((source / "rbd-target-api.conf").read_text(), 0o644),
+        SHIM: ((source / SHIM.name).read_text(), 0o644),
     }
     if any(files.differs(path, *rest) for path, rest in wanted.items()):
         check(COMBINED)
@@ -127,16 +125,13 @@ def trust(ca: str) -> None:
 def remove() -> None:
     """Remove all that install and trust have written; the daemons then need a restart."""
     # The certificate goes first: what is left if the hook ends here is removed by the next.
-    written = (CERTIFICATE, KEY, COMBINED, PUBLIC_KEY, AUTHORITY, DROP_IN, SHIM)
+    written = (CERTIFICATE, KEY, COMBINED, PUBLIC_KEY, AUTHORITY, SHIM)
     if any(path.exists() for path in written):
         services.mark_restart()
         for path in written:
             path.unlink(missing_ok=True)
-        for path in SHIM.parent.glob("__pycache__/*"):
+        for path in SHIM.parent.glob(f"__pycache__/{SHIM.stem}.*"):
             path.unlink()
-        for directory in (SHIM.parent / "__pycache__", SHIM.parent, DROP_IN.parent):
-            if directory.is_dir() and not any(directory.iterdir()):
-                directory.rmdir()
     distrust()
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import charms.reactive as reactive
 import charms_openstack.charm
 import pytest
-from ceph_iscsi import audit
+from ceph_iscsi import audit, rotation
 from ceph_iscsi.actions import access
 from ceph_iscsi.api import Api
 from ceph_iscsi.errors import GatewayError
@@ -18,6 +18,10 @@ class Peers:
     def __init__(self):
         self.allowed_ips = ["10.9.0.1"]
         self.peer_addresses = ["10.0.0.1", "10.0.0.2"]
+        self.admin_password, self.other_admin_password = "first", None
+
+    def set_admin_passwords(self, used, following=None, previous=None):
+        self.admin_password, self.other_admin_password = used, following or previous
 
     def set_allowed_ips(self, ips, append=True):
         self.allowed_ips = sorted({*ips, *(self.allowed_ips if append else ())})
@@ -90,7 +94,9 @@ def test_what_is_no_address_changes_nothing(unit, ips):
     assert unit.gateway.reconfigured == 0
 
 
-@pytest.mark.parametrize("action", [access.add_trusted_ip, access.remove_trusted_ip])
+@pytest.mark.parametrize(
+    "action", [access.add_trusted_ip, access.remove_trusted_ip, access.rotate_admin_password]
+)
 def test_only_the_leader_may(unit, action):
     unit.leader, unit.asked = False, {"ips": "10.9.0.2"}
     with pytest.raises(GatewayError) as error:
@@ -112,6 +118,39 @@ def test_an_address_that_is_trusted_for_another_reason_is_not_said_to_be_removed
     with pytest.raises(GatewayError, match=f"ips: {address} stays trusted"):
         access.remove_trusted_ip()
     assert unit.peers.allowed_ips == ["10.9.0.1"]
+
+
+def test_a_rotation_is_begun_once_and_tells_what_it_waits_for(unit, monkeypatch):
+    monkeypatch.setattr(rotation, "waiting_for", lambda cluster: ["ceph-iscsi/1"])
+    access.rotate_admin_password()
+    following = unit.peers.other_admin_password
+    assert (unit.peers.admin_password, len(following)) == ("first", 32)
+    assert unit.results == {"outcome": "begun; waiting for ceph-iscsi/1"}
+    assert unit.gateway.reconfigured == 1
+    access.rotate_admin_password()
+    assert unit.peers.other_admin_password == following
+    assert unit.gateway.reconfigured == 2
+
+
+def test_a_rotation_that_waits_for_nobody_is_done(unit, monkeypatch):
+    monkeypatch.setattr(
+        unit.gateway, "reconfigure", lambda: unit.peers.set_admin_passwords("second")
+    )
+    access.rotate_admin_password()
+    assert unit.results == {"outcome": "replaced"}
+
+
+def test_no_password_is_replaced_before_there_is_a_gateway_that_has_it(unit):
+    reactive.clear_flag("config.rendered")
+    with pytest.raises(GatewayError, match="not configured yet"):
+        access.rotate_admin_password()
+    assert unit.peers.other_admin_password is None
+
+
+def test_the_communitys_interface_cannot_rotate(unit):
+    unit.flags["cluster.connected"] = SimpleNamespace(admin_password="first")
+    with pytest.raises(GatewayError, match="no way to do this"):
+        access.rotate_admin_password()
 
 
 def test_the_checklist_tells_each_result_and_fails_if_one_does(unit, monkeypatch):

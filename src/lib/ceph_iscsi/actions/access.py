@@ -4,7 +4,7 @@ import charms.reactive as reactive
 import charms_openstack.charm as charm
 from charmhelpers.core import hookenv
 
-from ceph_iscsi import audit, validation
+from ceph_iscsi import audit, rotation, validation
 from ceph_iscsi.api import Api
 from ceph_iscsi.errors import GatewayError
 
@@ -33,12 +33,27 @@ def remove_trusted_ip() -> None:
     _use(cluster)
 
 
+def rotate_admin_password() -> None:
+    """Have the API and all its clients take another password; see ``ceph_iscsi.rotation``."""
+    cluster = _cluster_on_leader()
+    _check_configured(cluster)
+    if not hasattr(cluster, "set_admin_passwords"):
+        raise GatewayError("the interface that the charm was built with has no way to do this")
+    if not rotation.in_progress(cluster):
+        cluster.set_admin_passwords(cluster.admin_password, following=rotation.password())
+    with charm.provide_charm_instance() as gateway:
+        gateway.reconfigure()
+    outcome = "replaced"
+    if rotation.in_progress(cluster):
+        outcome = f"begun; waiting for {', '.join(rotation.waiting_for(cluster))}"
+    hookenv.action_set({"outcome": outcome})
+
+
 def security_checklist() -> None:
     """Check that this unit is as safe as it should be; one result per check."""
     cluster = reactive.endpoint_from_flag("cluster.available")
+    _check_configured(cluster)
     with charm.provide_charm_instance() as gateway:
-        if not cluster or not reactive.is_flag_set("config.rendered"):
-            raise GatewayError("the gateway is not configured yet; see the unit's status")
         trusted = gateway.trusted_addresses(cluster, _clients())
         results = audit.run(audit.Gateway(gateway.application_name, tuple(trusted), Api.of()))
     hookenv.action_set(results)
@@ -54,6 +69,11 @@ def _cluster_on_leader():
     if not cluster:
         raise GatewayError("the units don't know of one another yet; see the unit's status")
     return cluster
+
+
+def _check_configured(cluster) -> None:
+    if not cluster or not reactive.is_flag_set("config.rendered"):
+        raise GatewayError("the gateway is not configured yet; see the unit's status")
 
 
 def _clients():

@@ -2,19 +2,28 @@
 
 import functools
 import os
-import secrets
 import socket
-import string
 from pathlib import Path
 from typing import Any
 
 import charms.reactive as reactive
 import charms_openstack.plugins
-from ceph_iscsi import ceph_requests, chap_key, hosts, networks, options, services, tls
+from ceph_iscsi import (
+    ceph_requests,
+    chap_key,
+    files,
+    hosts,
+    live_settings,
+    networks,
+    options,
+    rotation,
+    services,
+    tls,
+)
 from ceph_iscsi.api import GATEWAY_CFG, Api
 from ceph_iscsi.ceph import CEPH_CONF
 from ceph_iscsi.errors import GatewayError
-from charmhelpers.core import hookenv, host
+from charmhelpers.core import hookenv
 
 PAUSED = "charm.paused"
 CONTAINER_NOTE = Path("/run/systemd/container")
@@ -105,8 +114,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         if not cluster.chap_key:
             cluster.set_chap_key(chap_key.generate())
         if not cluster.admin_password:
-            alphabet = string.ascii_letters + string.digits
-            cluster.set_admin_password("".join(secrets.choice(alphabet) for _ in range(32)))
+            cluster.set_admin_password(rotation.password())
 
     def meet_peers(self, cluster: Any) -> None:
         """Tell the peers how this unit is called and reached; have their names resolve here.
@@ -178,6 +186,8 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             return False
         if cluster.unit_count not in UNIT_COUNTS and not reactive.is_flag_set("config.rendered"):
             return False
+        live_settings.install(Path(hookenv.charm_dir(), "files", "live"))
+        self.use_live_settings(ceph, cluster, admin_access)
         self.use_certificate(certificates)
         self.write_files(self.context(ceph, cluster, admin_access))
         if cluster.chap_key:
@@ -221,6 +231,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             "api_secure": tls.enabled(),
             "api_user": API_USER,
             "api_password": cluster.admin_password,
+            "other_api_password": rotation.other_password(cluster),
             "api_port": API_PORT,
             "trusted_ips": self.trusted_addresses(cluster, admin_access),
         }
@@ -235,6 +246,31 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         first = {*cluster.allowed_ips, *cluster.peer_addresses}
         others = self.related_addresses(cluster, admin_access) - first
         return [*sorted(first), *sorted(others)]
+
+    def use_live_settings(self, ceph: Any, cluster: Any, admin_access: Any | None) -> None:
+        """Have the running API go by its present passwords and trusted addresses, at once.
+
+        Parameters as for configure.
+        """
+        while True:
+            self.write_live_settings(self.context(ceph, cluster, admin_access))
+            rotation.acknowledge(cluster)
+            if not rotation.advance(cluster):
+                break
+
+    def write_live_settings(self, context: dict[str, Any]) -> None:
+        """Write what the API takes from its file while it runs; if it doesn't, have it restart."""
+        from charmhelpers.core import templating
+
+        content = templating.render("iscsi-gateway.cfg", None, context) + "\n"
+        changed = live_settings.write(content, GATEWAY_CFG)
+        if not changed or reactive.is_flag_set(PAUSED) or services.restart_needed():
+            return
+        try:
+            live_settings.check(context["other_api_password"])
+        except GatewayError as error:
+            hookenv.log(f"settings don't come into effect without a restart: {error}")
+            services.mark_restart()
 
     def write_files(self, context: dict[str, Any]) -> None:
         """Write the files that differ from what the context says; the daemons need a restart then.
@@ -253,7 +289,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             content = templating.render(template, None, context) + "\n"
             if not path.is_file() or path.read_text() != content:
                 services.mark_restart()
-            host.write_file(str(path), content.encode(), perms=mode)
+            files.write(path, content, mode)
 
     def check_ready(self) -> None:
         """Raise a GatewayError unless this unit's own API answers, under the name peers know."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ceph_iscsi import audit, chap_key, services, tls
+from ceph_iscsi import audit, chap_key, live_settings, services, tls
 from ceph_iscsi.errors import GatewayError
 
 PASSWORD = "p" * 32
@@ -41,6 +41,7 @@ def unit(tmp_path, monkeypatch):
     monkeypatch.setattr(chap_key, "PUBLIC", iscsi / "iscsi-gateway-pub.key")
     monkeypatch.setattr(audit, "SEARCHED", (str(root),))
     monkeypatch.setattr(tls, "enabled", lambda: False)
+    monkeypatch.setattr(live_settings, "FILES", {})
     monkeypatch.setattr(tls, "KEY", root / "iscsi-gateway.key")
     files = {
         audit.GATEWAY_CFG: (

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[4]
 SOURCE = ROOT / "src" / "files" / "tls"
 PATHS = (
     *("CERTIFICATE", "KEY", "COMBINED", "PUBLIC_KEY", "AUTHORITY"),
-    *("TRUSTED", "TRUSTED_LINK", "TRUSTED_ALL", "SHIM", "DROP_IN"),
+    *("TRUSTED", "TRUSTED_LINK", "TRUSTED_ALL", "SHIM"),
 )
 
 
@@ -133,7 +133,7 @@ def test_removal_takes_all_of_it_away_and_makes_a_restart_due(authority, host):
     assert len(host.ran) == 2
     tls.remove()
     assert len(host.ran) == 2
-    assert not tls.SHIM.parent.exists()
+    assert not any(tls.SHIM.parent.iterdir())
 
 
 def test_where_there_was_no_tls_its_removal_does_nothing(host):
@@ -167,9 +167,8 @@ def test_a_bundle_does_not_show_its_key():
 
 
 @pytest.fixture
-def shim(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["pytest"])
-    spec = importlib.util.spec_from_file_location("shim", SOURCE / "sitecustomize.py")
+def shim():
+    spec = importlib.util.spec_from_file_location("shim", SOURCE / tls.SHIM.name)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -200,11 +199,6 @@ def test_a_version_that_needs_no_help_is_left_alone(shim):
     werkzeug = SimpleNamespace(__version__="0.16.1")
     shim.choose_tls_of_python(werkzeug)
     assert werkzeug.__version__ == "0.16.1"
-
-
-def test_the_drop_in_leads_the_daemon_to_the_shim():
-    text = (SOURCE / "rbd-target-api.conf").read_text()
-    assert f"Environment=PYTHONPATH={tls.SHIM.parent}\n" in text
 
 
 def test_the_shim_verifies_with_the_authority_that_the_charm_writes(shim):

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import charms.reactive as reactive
 import pytest
-from ceph_iscsi import chap_key, hosts, services, targets, tls
+from ceph_iscsi import chap_key, hosts, live_settings, services, targets, tls
+from ceph_iscsi.api import Api
 from ceph_iscsi.errors import GatewayError
 from charm.openstack import ceph_iscsi
 from charm_options import config
@@ -96,9 +97,14 @@ def machine(hook, monkeypatch, tmp_path):
             "cluster": {"ingress-addresses": ["10.0.0.1", "fd00::1"]},
             "public": {"ingress-addresses": ["192.0.2.1", "fd01::1"]},
         },
+        live=True,
     )
     state.root.mkdir()
     state.hosts.touch()
+
+    def check_live(other_password):
+        if not state.live:
+            raise GatewayError("the API does not look into its file")
 
     def check_ready(self):
         if state.api != "host-1.lab":
@@ -121,6 +127,8 @@ def machine(hook, monkeypatch, tmp_path):
     monkeypatch.setattr(services, "run_all", run_all)
     monkeypatch.setattr(services, "stop_all", lambda: state.started.append("stop"))
     monkeypatch.setattr(services, "stopped", lambda *names: [])
+    monkeypatch.setattr(live_settings, "install", lambda source: None)
+    monkeypatch.setattr(live_settings, "check", check_live)
     monkeypatch.setattr(hookenv, "is_leader", lambda: state.leader)
     monkeypatch.setattr(hookenv, "relation_ids", lambda name: state.relations.get(name, []))
     monkeypatch.setattr(tls, "enabled", lambda: state.bundle is not None)
@@ -447,9 +455,75 @@ def test_the_client_follows_the_applications_name(machine, monkeypatch):
 def test_a_restart_is_due_only_when_a_file_has_changed(machine):
     configure()
     configure()
-    configure(peers_with_password(addresses=["10.0.0.1", "10.0.0.2", "10.0.0.3"]))
-    configure(peers_with_password(addresses=["10.0.0.1", "10.0.0.2", "10.0.0.3"]))
+    configure(use_syslog=True)
+    configure(use_syslog=True)
     assert machine.started == [True, False, True, False]
+
+
+def test_whom_the_api_trusts_and_its_password_change_without_a_restart(machine):
+    configure()
+    peers = peers_with_password(
+        addresses=["10.0.0.1", "10.0.0.2", "10.0.0.3"], allowed=["10.5.0.1"]
+    )
+    peers.admin_password = "t" * 32
+    configure(peers, clients=["10.7.0.1"])
+    assert machine.started == [True, False]
+    text = content(machine, "iscsi-gateway.cfg")
+    assert f"api_password = {'t' * 32}\n" in text
+    assert "trusted_ip_list = 10.0.0.1,10.0.0.2,10.0.0.3,10.5.0.1,10.7.0.1\n" in text
+
+
+def test_an_api_that_does_not_look_into_its_file_restarts(machine):
+    configure()
+    machine.live = False
+    configure(peers_with_password(allowed=["10.5.0.1"]))
+    assert machine.started == [True, True]
+    assert any("without a restart: the API does not look" in line for line in machine.log)
+
+
+def test_a_new_password_is_taken_before_it_is_used(machine, monkeypatch):
+    peers = rotating_peers()
+    monkeypatch.setattr(Api, "of", lambda host: SimpleNamespace(listens=lambda: True))
+    configure()
+    configure(peers)
+    text = content(machine, "iscsi-gateway.cfg")
+    assert f"api_password = {'s' * 32}\nother_api_password = new\n" in text
+    assert peers.seen
+    assert machine.started == [True, False]
+
+
+def test_on_a_single_unit_it_is_used_and_the_previous_one_forgotten_in_the_same_hook(machine):
+    peers = rotating_peers(units=1)
+    peers.admin_passwords_seen = {}
+    configure()
+    reactive.set_flag("config.rendered")
+    configure(peers)
+    assert (peers.admin_password, peers.next_admin_password) == ("new", None)
+    text = content(machine, "iscsi-gateway.cfg")
+    assert "api_password = new\nother_api_password =\n" in text
+
+
+class RotatingPeers(FakePeers):
+    """Peers to whom the leader has told a new password; another unit has not taken it yet."""
+
+    next_admin_password, previous, seen = "new", None, None
+    admin_passwords_seen = {"ceph-iscsi/1": ("", "10.0.0.2")}  # noqa: RUF012
+
+    @property
+    def other_admin_password(self):
+        return self.next_admin_password or self.previous
+
+    def set_admin_passwords(self, used, following=None, previous=None):
+        self.admin_password, self.next_admin_password, self.previous = used, following, previous
+
+    def set_admin_passwords_seen(self, fingerprint):
+        self.seen = fingerprint
+
+
+def rotating_peers(**kwargs):
+    peers = RotatingPeers(**kwargs)
+    peers.admin_password, peers.chap_key = "s" * 32, "a key"
+    return peers
 
 
 def test_a_hook_killed_before_the_restart_is_made_good_by_the_next(machine, monkeypatch):
@@ -601,7 +675,7 @@ def test_resuming_starts_on_the_files_as_they_are_now(machine, cluster):
     configure()
     reactive.set_flag("config.rendered")
     gateway().pause()
-    configure(peers_with_password(allowed=["10.5.0.1"]))
+    configure(use_syslog=True)
     gateway().resume()
     assert not reactive.is_flag_set("charm.paused")
     assert machine.started == [True, "stop", True]

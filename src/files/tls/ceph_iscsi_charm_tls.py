@@ -1,7 +1,6 @@
-"""Python's start in rbd-target-api, and in gwcli as the charm runs it, while the API speaks TLS.
+"""What rbd-target-api, and gwcli as the charm runs it, need at their start while there is TLS.
 
-It does two things that the packages of ceph-iscsi don't. Both change what is in memory, of these
-processes alone.
+It does two things that the packages of ceph-iscsi don't.
 
 1. rbd-target-api splits ``werkzeug.__version__`` into three numbers to choose its kind of TLS.
    From werkzeug 3.1 on there is no such thing; and ceph-iscsi 3.5 takes any release x.9 and older
@@ -11,9 +10,7 @@ processes alone.
    ``localhost``, by the host's name.
 """
 
-import os
 import socket
-import sys
 
 AUTHORITY = "/etc/ceph/iscsi-gateway-ca.crt"
 
@@ -54,15 +51,11 @@ def verify_certificates(requests, authority=AUTHORITY):
 
 
 def main(program):
-    """Do what ``program`` needs; nothing for any other."""
+    """Do what ``program``, gwcli or rbd-target-api, needs."""
+    import requests
+
+    verify_certificates(requests)
     if program == "rbd-target-api":
         import werkzeug
 
         choose_tls_of_python(werkzeug)
-    if program in ("gwcli", "rbd-target-api"):
-        import requests
-
-        verify_certificates(requests)
-
-
-main(os.path.basename(sys.argv[0]) if sys.argv else "")
