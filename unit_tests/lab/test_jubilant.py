@@ -100,6 +100,18 @@ def test_exec(juju):
         juju.exec("sleep 2", unit="one/0", wait=0.2)
 
 
+def test_secrets(juju):
+    unit = next(name for name, one in juju.status().apps["one"].units.items() if one.leader)
+    uri = juju.exec("secret-add --label mine token=one", unit=unit).stdout.strip()
+    (listed,) = juju.secrets(owner="one")
+    assert (listed.uri, listed.label, listed.owner, listed.revision) == (uri, "mine", "one", 1)
+    assert juju.show_secret(uri, reveal=True).content == {"token": "one"}
+    assert len(juju.show_secret(uri, revisions=True).revisions) == 1
+    assert juju.secrets(owner="other") == []
+    assert "mine" in juju.cli("secrets")
+    assert "token: one" in juju.cli("show-secret", uri, "--reveal")
+
+
 def test_ssh(juju):
     assert juju.ssh("one/0", "echo hello") == "hello\n"
     assert juju.ssh(0, "echo", "from", "a", "machine") == "from a machine\n"

@@ -24,6 +24,7 @@ from juju_lab.controller import (
     models,
     network,
     relations,
+    secretstore,
     settings,
     status,
     tasks,
@@ -532,6 +533,31 @@ class Api:
                 name: status.show_application(relations.find_application(found, name))
                 for name in wanted
             }
+
+    def secrets(self, model: str | None, owner: str) -> dict[str, Any]:
+        """What `juju secrets` prints."""
+        with self._look(model) as (_, found):
+            return {
+                uri: secretstore.show(document)
+                for uri, document in secretstore.load(found).items()
+                if not owner or document["owner"] == owner.removeprefix("application-")
+            }
+
+    def show_secret(
+        self,
+        model: str | None,
+        secret: str,
+        reveal: bool,
+        revision: int | None,
+        revisions: bool,
+    ) -> dict[str, Any]:
+        """What `juju show-secret` prints; the content only when asked for."""
+        with self._look(model) as (_, found):
+            uri, document = secretstore.find(found, secret)
+            shown = secretstore.show(document, revisions=revisions)
+            if reveal:
+                shown["content"] = {"Data": secretstore.content(document, revision)}
+            return {uri: shown}
 
     def status_log(
         self, model: str | None, entity: str, kind: str, limit: int, utc: bool

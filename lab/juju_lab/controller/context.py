@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from juju_lab import names
-from juju_lab.controller import charmdir, leadership
+from juju_lab.controller import charmdir, leadership, secretstore
 from juju_lab.controller.store import (
     DYING,
     Relation,
@@ -91,6 +91,7 @@ class Context:
         self._opened: list[tuple[str, str]] = []
         self._closed: list[tuple[str, str]] = []
         self._state: dict[str, str] = {}
+        self._secrets: list[secretstore.Change] = []
 
     # -- rows -------------------------------------------------------------------------------
 
@@ -253,6 +254,32 @@ class Context:
         """Buffer changes of the unit's state; an empty value deletes."""
         self._state.update(changes)
 
+    # -- secrets ----------------------------------------------------------------------------
+
+    def secrets(self) -> dict[str, secretstore.Document]:
+        """The model's secrets by identifier, with what this context wrote."""
+        with self.store.read() as session:
+            there = secretstore.load(self.row(session).application.model)
+        documents = {uri: dict(document) for uri, document in there.items()}
+        for change in self._secrets:
+            change(documents)
+        return documents
+
+    def manages_secret(self, document: secretstore.Document) -> bool:
+        """Whether the unit may change a secret."""
+        return secretstore.manages(document, self.unit.name, leads=self.is_leader())
+
+    def may_read_secret(self, document: secretstore.Document) -> bool:
+        """Whether the unit may read a secret's content."""
+        with self.store.read() as session:
+            model = self.row(session).application.model
+            return secretstore.reads(document, self.unit.name, model)
+
+    def change_secret(self, change: secretstore.Change) -> None:
+        """Buffer a change; JujuError if it is not possible now."""
+        change(self.secrets())
+        self._secrets.append(change)
+
     # -- status -----------------------------------------------------------------------------
 
     def set_status(self, current: str, message: str) -> None:
@@ -340,6 +367,8 @@ class Context:
                 relations[number].bag(owner).update(dict(changes))
         if self._state:
             unit.state = _merged(unit.state, self._state)
+        if self._secrets:
+            secretstore.save(unit.application.model, self._secrets)
         unit.ports = self._flushed_ports(unit.ports)
 
     def _flushed_ports(self, ports: Mapping[str, list[str]]) -> dict[str, list[str]]:

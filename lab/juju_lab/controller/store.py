@@ -66,6 +66,9 @@ class Model(Base):
     operations: Mapped[list["Operation"]] = relationship(
         back_populates="model", cascade="all, delete-orphan", order_by="Operation.number"
     )
+    secrets: Mapped[list["Secret"]] = relationship(
+        back_populates="model", cascade="all, delete-orphan", order_by="Secret.id"
+    )
 
     def take_number(self, sequence: str) -> int:
         """The next number of `sequence`; never given out again."""
@@ -281,6 +284,17 @@ class Task(Base):
     def is_finished(self) -> bool:
         """Whether nothing more will come."""
         return self.status not in ("pending", "running")
+
+
+class Secret(Base):
+    """A secret of an application or unit; see secretstore for its document."""
+
+    __tablename__ = "secrets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    uri: Mapped[str] = mapped_column(unique=True)
+    document: Mapped[dict]
+    model: Mapped[Model] = relationship(back_populates="secrets")
 
 
 class StatusRecord(Base):

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from juju_lab.controller import hooktools, wire
+from juju_lab.controller import secrettools as _  # noqa: F401 (its tools are known with that)
 from juju_lab.controller.context import Context
 from juju_lab.controller.hooktools import GuestFiles, Result
 from juju_lab.errors import JujuError
