@@ -24,6 +24,7 @@ from charmhelpers.core import hookenv, unitdata  # noqa: E402
 ACTIONS = {
     "add-trusted-ip": "access",
     "create-target": "target",
+    "initiator-config": "initiator",
     "list-targets": "show",
     "pause": "service",
     "remove-trusted-ip": "access",

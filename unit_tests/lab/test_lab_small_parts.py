@@ -179,6 +179,20 @@ def test_charm_directory(tmp_path):
     assert charmdir.files(kept) == {"metadata.yaml", "hooks/any", "hooks/install"}
 
 
+def test_a_charm_brings_along_the_files_that_its_links_lead_to(tmp_path):
+    source, kept = tmp_path / "charm", tmp_path / "kept"
+    (tmp_path / "shared.conf").write_text("shared")
+    source.mkdir()
+    (source / "metadata.yaml").write_text("name: some")
+    (source / "own").write_text("own")
+    (source / "link").symlink_to("own")
+    (source / "shared.conf").symlink_to("../shared.conf")
+    charmdir.keep(source, kept)
+    assert str((kept / "link").readlink()) == "own"
+    assert not (kept / "shared.conf").is_symlink()
+    assert (kept / "shared.conf").read_text() == "shared"
+
+
 def test_packed_charm_keeps_links_and_modes(tmp_path):
     packed = tmp_path / "toy.charm"
     with zipfile.ZipFile(packed, "w") as archive:

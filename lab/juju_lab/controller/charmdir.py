@@ -105,6 +105,7 @@ def keep(source: Path, target: Path) -> Charm:
         # Before anything is copied: it could be any directory.
         read(source)
         shutil.copytree(source, target, symlinks=True, ignore=_NOT_PACKED)
+        _bring_along(source, target)
     elif source.is_file() and zipfile.is_zipfile(source):
         _unzip(source, target)
     else:
@@ -122,6 +123,16 @@ def files(directory: Path) -> set[str]:
             *(name for name in directories if os.path.islink(os.path.join(parent, name))),
         )
     }
+
+
+def _bring_along(source: Path, target: Path) -> None:
+    """Put into a copy of a charm the files that its links outside the charm lead to."""
+    for name in files(target):
+        link = source / name
+        outside = link.is_symlink() and not link.resolve().is_relative_to(source.resolve())
+        if outside and link.is_file():
+            (target / name).unlink()
+            shutil.copy2(link, target / name)
 
 
 def _load(directory: Path, name: str) -> dict[str, Any]:

@@ -30,6 +30,10 @@ def test_a_setting_without_a_record_goes_to_the_end():
     assert records.with_values("a = 1\n#b = 2\n", {"b": "3"}) == "a = 1\n#b = 2\nb = 3\n"
 
 
+def test_settings_are_read_without_comments():
+    assert records.values("# a = 1\n\nb[0].c = 2\n") == {"b[0].c": "2"}
+
+
 @pytest.mark.parametrize("password", ["", "two words", "line\nbreak"])
 def test_a_password_that_would_leave_its_line_is_refused_without_being_told(password):
     with pytest.raises(ValueError, match=r"^password must be a word without blanks$"):

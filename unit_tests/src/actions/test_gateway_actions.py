@@ -224,3 +224,11 @@ def test_pause_and_resume_fail_when_a_service_does(unit, name):
     actions.main(name)
     assert unit.failed == "services that did not stop: x"
     unit.gateway.assess_status.assert_called_once_with()
+
+
+def test_initiator_config_tells_both_files(unit):
+    unit.params = {}
+    actions.main("initiator-config")
+    assert set(unit.results) == {"multipath-conf", "iscsid-conf"}
+    assert "no_path_retry queue" in unit.results["multipath-conf"]
+    assert "node.conn[0].timeo.noop_out_interval = 2" in unit.results["iscsid-conf"]

@@ -29,8 +29,8 @@ def main() -> None:
         juju.tell("status-set", "maintenance", "Installing packages")
         run("apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES)
     settings = SETTINGS.read_text()
-    # a login to a portal that is down must not hold the others up for minutes
-    wanted = records.with_values(settings, {"node.session.initial_login_retry_max": "2"})
+    advised = (CHARM / "files" / "iscsid.conf").read_text()
+    wanted = records.with_values(settings, records.values(advised))
     if settings != wanted:
         SETTINGS.write_text(wanted)
     run("systemctl", "start", "iscsid.socket", "multipathd")

@@ -22,6 +22,12 @@ def with_values(text: str, values: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def values(text: str) -> dict[str, str]:
+    """Return the settings in TEXT, comments left out."""
+    lines = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
+    return {key.strip(): value.strip() for key, equals, value in lines if equals}
+
+
 def chap(username: str, password: str) -> dict[str, str]:
     """Return the node record settings that make the initiator identify itself by CHAP.
 
