@@ -6,7 +6,7 @@ take about 1 ms and answer as in a finished deployment: ceph-client and cluster 
 root, for namespaces in which the machine presents itself as Ubuntu, has no network and forgets
 what was written; what would change its packages and services does nothing.
 
-    benchmarks/update_status.py [--charm DIR] [--python FILE] [--runs N] [--profile FILE]
+    python benchmarks update-status [--charm DIR] [--python FILE] [--runs N] [--profile FILE]
 """
 
 from __future__ import annotations
