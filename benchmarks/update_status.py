@@ -66,7 +66,10 @@ FINISH = (
 WRITABLE = ("etc", "home", "opt", "root", "srv", "usr", "var")
 SCRATCH = Path("/mnt")
 OWN = {"ingress-address": "10.85.0.11", "egress-subnets": "10.85.0.11/32"}
-PEER = {"ingress-address": "10.85.0.12", "gateway_ready": "True", "gateway_fqdn": "host-2.lab"}
+PEER = {
+    **{"ingress-address": "10.85.0.12", "gateway_ready": "True", "gateway_fqdn": "host-2.lab"},
+    **{"host_name": "localhost", "host_address": "127.0.0.1"},  # a name that resolves here
+}
 MONITOR = {"key": "a-key", "auth": "cephx", "ceph-public-address": "10.85.0.1"}
 
 

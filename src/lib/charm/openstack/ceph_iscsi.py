@@ -132,7 +132,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
 
     def address_in(self, binding: str) -> str:
         """This unit's address in the space of a binding, IPv4 or IPv6 as the option says."""
-        network = hookenv.network_get(binding)
+        network = networks.of(binding)
         return networks.address(network, prefer_ipv6=self.config["prefer-ipv6"]) or ""
 
     # Certificates
@@ -143,8 +143,8 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         :param certificates: endpoint of the authority
         """
         fqdn = socket.getfqdn()
-        networks = [hookenv.network_get(binding) for binding in ("public", "cluster")]
-        names = tls.names((fqdn, socket.gethostname()), networks)
+        bindings = [networks.of(binding) for binding in ("public", "cluster")]
+        names = tls.names((fqdn, socket.gethostname()), bindings)
         certificates.request_application_cert(fqdn, names)
 
     def use_certificate(self, certificates: Any) -> None:

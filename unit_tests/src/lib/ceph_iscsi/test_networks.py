@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from ceph_iscsi import networks
 
@@ -27,3 +29,11 @@ def network(*ingress, bound=()):
 def test_the_address_that_others_use(answer, usual, with_ipv6):
     assert networks.address(answer, prefer_ipv6=False) == usual
     assert networks.address(answer, prefer_ipv6=True) == with_ipv6
+
+
+def test_juju_is_asked_for_the_network_of_a_binding(monkeypatch, tmp_path):
+    tool = tmp_path / "network-get"
+    tool.write_text("""#!/bin/sh\necho '{"ingress-addresses": ["'"$*"'"]}'\n""")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert networks.of("public") == {"ingress-addresses": ["public --format=json"]}

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import charms.reactive as reactive
 import pytest
-from ceph_iscsi import chap_key, hosts, live_settings, services, targets, tls
+from ceph_iscsi import chap_key, hosts, live_settings, networks, services, targets, tls
 from ceph_iscsi.api import Api
 from ceph_iscsi.errors import GatewayError
 from charm.openstack import ceph_iscsi
@@ -122,7 +122,7 @@ def machine(hook, monkeypatch, tmp_path):
     monkeypatch.setattr(ceph_iscsi.socket, "getfqdn", lambda: "host-1.lab")
     monkeypatch.setattr(hosts, "ETC_HOSTS", state.hosts)
     monkeypatch.setattr(hosts, "resolve", lambda name: state.names.get(name, []))
-    monkeypatch.setattr(hookenv, "network_get", state.networks.get)
+    monkeypatch.setattr(networks, "of", state.networks.get)
     monkeypatch.setattr(services, "RESTART_MARK", tmp_path / "mark")
     monkeypatch.setattr(services, "run_all", run_all)
     monkeypatch.setattr(services, "stop_all", lambda: state.started.append("stop"))
@@ -277,11 +277,11 @@ def secure(machine):
 
 
 def test_a_certificate_is_asked_for_by_all_names_and_addresses_of_the_unit(machine, monkeypatch):
-    networks = {
+    bindings = {
         "public": {"ingress-addresses": ["192.0.2.1"]},
         "cluster": {"bind-addresses": [{"addresses": [{"value": "10.0.0.1"}]}]},
     }
-    monkeypatch.setattr(hookenv, "network_get", networks.get)
+    monkeypatch.setattr(networks, "of", bindings.get)
     monkeypatch.setattr(ceph_iscsi.socket, "gethostname", lambda: "host-1")
     gateway().request_certificate(machine.certificates)
     names = ["10.0.0.1", "192.0.2.1", "host-1", "host-1.lab"]
