@@ -5,7 +5,7 @@ A gateway is known by its fqdn: the daemons and gwcli reach it under that name a
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,28 +31,32 @@ class Peer:
 def keep(peers: Mapping[str, Peer], own_name: str, *, manage: bool) -> None:
     """Have the names of peers in the block that resolve nowhere else, and no others.
 
-    A name stays in it as long as the peer does: whether it would resolve without can't be asked,
-    for a local resolver answers from /etc/hosts as well.
+    A name that only a name server might know by now stays as long as the peer does: asking it is
+    no use, since a local resolver answers from /etc/hosts as well.
 
     :param peers: by unit
     :param manage: whether there may be a block
     """
     text = ETC_HOSTS.read_text()
-    block = {fields[1] for fields in map(str.split, _lines(text)) if len(fields) > 1}
-    lines = {
-        f"{peer.address} {peer.name}\n"
-        for peer in peers.values()
-        if manage
-        and peer.name != own_name
-        and (peer.name in block or not _of_family(resolve(peer.name), peer.address))
-    }
     rest = _BLOCK.sub("", text)
+    there = {name for _, name in _names(_lines(text))}
+    elsewhere = set(_names(rest.splitlines()))
+
+    def is_needed(peer: Peer) -> bool:
+        if peer.name == own_name or (peer.address, peer.name) in elsewhere:
+            return False
+        return peer.name in there or not _of_family(resolve(peer.name), peer.address)
+
+    lines = {
+        f"{peer.address} {peer.name}\n" for peer in peers.values() if manage and is_needed(peer)
+    }
+    if lines == set(_lines(text)):
+        return
     if rest and not rest.endswith("\n"):
         rest += "\n"
     if lines:
         rest += "".join([f"{BEGIN}\n", *sorted(lines), f"{END}\n"])
-    if lines != set(_lines(text)):
-        files.write(ETC_HOSTS, rest, 0o644)
+    files.write(ETC_HOSTS, rest, 0o644)
 
 
 def remove() -> None:
@@ -96,6 +100,14 @@ def _lines(text: str) -> list[str]:
     """The lines in the block of a hosts file."""
     block = _BLOCK.search(text)
     return block[1].splitlines(keepends=True) if block else []
+
+
+def _names(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each address with each name that the lines of a hosts file give to it."""
+    for line in lines:
+        address, *names = line.partition("#")[0].split() or [""]
+        for name in names:
+            yield address, name
 
 
 def _of_family(addresses: list[str], like: str) -> list[str]:

@@ -59,6 +59,13 @@ def test_the_block_follows_the_peers(host):
     assert host.keep({}) == SYSTEM
 
 
+def test_a_name_that_others_have_added_meanwhile_leaves_the_block(host):
+    host.keep()
+    others = SYSTEM + "10.0.0.2 two.lab two # by hand\n#10.0.0.3 three.lab\n"
+    host.path.write_text(others + block("10.0.0.2 two.lab", "10.0.0.3 three.lab"))
+    assert host.keep() == others + block("10.0.0.3 three.lab")
+
+
 def test_without_leave_there_is_no_block(host):
     host.keep()
     assert host.keep(manage=False) == SYSTEM
