@@ -20,6 +20,7 @@ from juju_lab.controller.world import World
 from juju_lab.errors import JujuError, UsageError
 
 _LOG = logging.getLogger(__name__)
+_AS_UBUNTU = ("/usr/sbin/runuser", "-u", "ubuntu", "--")
 _EXEC_FLAGS = (
     Flag(("u", "unit"), "Unit in whose context to run"),
     Flag(("r", "relation"), "Relation whose context to have"),
@@ -255,7 +256,7 @@ def _run_as_ubuntu(
     agent: MachineAgent, command: str, name: str
 ) -> tuple[str, str, dict[str, object]]:
     output = {"stdout": bytearray(), "stderr": bytearray()}
-    argv = ["/usr/sbin/runuser", "-u", "ubuntu", "--", "/bin/bash", "-s"]
+    argv = [*_AS_UBUNTU, "/bin/bash", "-s"]
     env = {
         "HOME": "/home/ubuntu",
         "USER": "ubuntu",

@@ -144,8 +144,8 @@ class StatusDocument:
             "controller": {"timestamp": self._clock(now)},
         }
 
-    def relations(self) -> list[dict[str, str]]:
-        """The relations, for `status --relations`."""
+    def relations(self) -> list[dict[str, Any]]:
+        """The relations with their numbers, for `status --relations`."""
         return [
             _relation_row(each)
             for each in self._model.relations
@@ -280,9 +280,10 @@ class StatusDocument:
         return {key: value for key, value in document.items() if value}
 
 
-def _relation_row(relation: Relation) -> dict[str, str]:
+def _relation_row(relation: Relation) -> dict[str, Any]:
     provider, requirer = relation.endpoints[-1], relation.endpoints[0]
     return {
+        "id": relation.number,
         "provider": f"{provider['application']}:{provider['name']}",
         "requirer": f"{requirer['application']}:{requirer['name']}",
         "interface": requirer["interface"],

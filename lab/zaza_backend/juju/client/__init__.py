@@ -1,0 +1,5 @@
+"""What zaza looks for below `juju.client`."""
+
+from juju.client import jujudata
+
+__all__ = ["jujudata"]

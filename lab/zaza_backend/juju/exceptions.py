@@ -1,0 +1,5 @@
+"""What python-libjuju raises for an entity that has gone."""
+
+
+class DeadEntityException(Exception):
+    """The entity is no longer in the model."""
