@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from charmhelpers.core import hookenv
 from charms.reactive import Endpoint, clear_flag, get_flags, toggle_flag
@@ -18,6 +19,11 @@ class CephISCSIGatewayPeers(Endpoint):
     ``{endpoint}.connected``  the relation's data can be used: from relation-created on, which a
                               single unit gets too
     ``{endpoint}.available``  the leader has published the API's password
+    ``{endpoint}.restart.requested``  this unit asks for its turn to restart, or has it
+    ``{endpoint}.restart.outstanding``  some unit does
+
+    Units that have departed stay in ``all_departed_units``, over hooks, until the charm has done
+    with them and clears it.
 
     What a unit sets is seen at once by what it reads in the same hook, and by the others
     when the hook has succeeded.
@@ -89,6 +95,19 @@ class CephISCSIGatewayPeers(Endpoint):
         addresses = set(ips) | set(self.allowed_ips if append else ())
         self._set_application("allowed_ips", json.dumps(sorted(addresses)))
 
+    @property
+    def restart_turn(self) -> dict[str, Any]:
+        """Who may restart now, as the leader keeps it; empty if nobody."""
+        return json.loads(self._application().get("restart_turn") or "{}")
+
+    def set_restart_turn(self, turn: Mapping[str, Any]) -> None:
+        """Publish who may restart now.
+
+        :raises RuntimeError: this unit is not the leader
+        """
+        self._set_application("restart_turn", json.dumps(turn, sort_keys=True) if turn else "")
+        self._manage_restart_flags()
+
     # Of this unit
 
     def introduce(self, name: str, address: str, portal_address: str) -> None:
@@ -116,6 +135,16 @@ class CephISCSIGatewayPeers(Endpoint):
         """Tell which passwords this unit's API goes by; nothing while there is one alone."""
         self._set_unit("admin_passwords_seen", fingerprint)
 
+    def request_restart(self, request: str) -> None:
+        """Ask for this unit's turn to restart, by a value that no earlier request had."""
+        self._set_unit("restart_request", request)
+        self._manage_restart_flags()
+
+    def withdraw_restart_request(self) -> None:
+        """Ask for no turn any more, or give it back."""
+        self._set_unit("restart_request", "")
+        self._manage_restart_flags()
+
     # Of all units
 
     @property
@@ -125,6 +154,12 @@ class CephISCSIGatewayPeers(Endpoint):
             unit: (data.get("admin_passwords_seen") or "", _address(data) or "")
             for unit, data in sorted(self._units().items())
         }
+
+    @property
+    def restart_requests(self) -> dict[str, str]:
+        """Requests for a turn to restart, by unit, this one included."""
+        requests = {unit: data.get("restart_request") for unit, data in self._units().items()}
+        return {unit: request for unit, request in requests.items() if request}
 
     @property
     def ready_peer_details(self) -> dict[str, dict[str, str]]:
@@ -179,12 +214,18 @@ class CephISCSIGatewayPeers(Endpoint):
             self.expand_name("{endpoint_name}.available"),
             connected and bool(self.admin_password),
         )
-        # The framework leaves it to the interface to clear what it set, and to forget the data
-        # of departed units, which it would keep in the unit's state.
+        self._manage_restart_flags()
+        # The framework leaves it to the interface to clear what it set.
         for flag in get_flags():
             if flag.startswith(self.expand_name("changed")):
                 clear_flag(flag)
-        hookenv.atexit(self.all_departed_units.clear)
+
+    def _manage_restart_flags(self) -> None:
+        requests = self.restart_requests
+        requested = hookenv.local_unit() in requests
+        toggle_flag(self.expand_name("{endpoint_name}.restart.requested"), requested)
+        outstanding = bool(requests or self.restart_turn)
+        toggle_flag(self.expand_name("{endpoint_name}.restart.outstanding"), outstanding)
 
     # Data bags
 

@@ -28,6 +28,7 @@ ACTIONS = {
     "list-targets": "show",
     "pause": "service",
     "remove-trusted-ip": "access",
+    "restart": "service",
     "resume": "service",
     "rotate-admin-password": "access",
     "security-checklist": "access",

@@ -10,17 +10,22 @@ Flags of this module, and of the layers and interfaces that it listens to:
 ``ceph-client.pools.available``  the cluster carried out what was asked for
 ``cluster.connected``            the peer relation can be used
 ``cluster.available``            the API's password is known
+``cluster.restart.requested``    this unit asks for its turn to restart, or has it
+``cluster.restart.outstanding``  some unit does
 ``certificates.available``       there is an authority to ask for a certificate
 ``certificates.*.changed``       set by the interface; cleared here when what came is in use
 ``admin-access.connected``       the API has clients in the model
 ``charm.paused``                 set and cleared by the actions, in the charm class
 
-Everything is computed anew in each hook, so handlers stay in force as long as their flags do.
+Everything is computed anew in each hook, so handlers stay in force as long as their flags do. In
+update-status nothing is done but this: while a unit waits for its turn to restart, the leader sees
+whether another's has run out, and the unit whether others serve again; no other hook would tell.
 """
 
 import charms.reactive as reactive
 import charms_openstack.bus
 import charms_openstack.charm as charm
+from ceph_iscsi import turns
 from charmhelpers.core import hookenv
 
 charms_openstack.bus.discover()
@@ -62,6 +67,11 @@ def meet_peers():
         gateway.meet_peers(reactive.endpoint_from_name("cluster"))
 
 
+@reactive.when("charm.installed", "cluster.restart.outstanding")
+def hand_out_turns():
+    turns.hand_out(reactive.endpoint_from_name("cluster"))
+
+
 @reactive.when("charm.installed", "certificates.available")
 @reactive.when_not("is-update-status-hook")
 def request_certificate():
@@ -89,6 +99,12 @@ def configure():
                 reactive.clear_flag(f"certificates.{what}.changed")
 
 
+@reactive.when("config.rendered", "cluster.restart.requested", "is-update-status-hook")
+def take_turn():
+    with charm.provide_charm_instance() as gateway:
+        gateway.reconfigure()
+
+
 @reactive.when("config.rendered", "cluster.connected")
 @reactive.when_not("ceph-client.available", "is-update-status-hook")
 def withdraw():
@@ -96,7 +112,9 @@ def withdraw():
     reactive.clear_flag("config.rendered")
 
 
-@reactive.hook("stop")
+@reactive.when("charm.installed")
+@reactive.when_not("is-update-status-hook")
 def retire():
     with charm.provide_charm_instance() as gateway:
-        gateway.retire()
+        if gateway.is_leaving:
+            gateway.retire()

@@ -197,3 +197,54 @@ def test_the_address_that_a_unit_tells_counts_before_the_one_that_juju_tells(mod
             "ceph-iscsi/1": ("two.lab", "fd00::2"),
             "ceph-iscsi/2": ("three.lab", "10.0.0.3"),
         }
+
+
+def test_requests_for_a_turn_are_seen_by_all_and_flagged(model, hook, peers):
+    model.relate(RID, ceph_iscsi_1=bag("10.0.0.2", restart_request="20"))
+    with hook(peers, ENDPOINT, CHANGED, RID) as cluster:
+        assert cluster.restart_requests == {"ceph-iscsi/1": "20"}
+        assert is_flag_set("cluster.restart.outstanding")
+        assert not is_flag_set("cluster.restart.requested")
+        cluster.request_restart("30")
+        assert cluster.restart_requests == {"ceph-iscsi/0": "30", "ceph-iscsi/1": "20"}
+        assert is_flag_set("cluster.restart.requested")
+    assert model.units[RID][model.unit]["restart_request"] == "30"
+    with hook(peers, ENDPOINT, "config-changed") as cluster:
+        cluster.withdraw_restart_request()
+        assert not is_flag_set("cluster.restart.requested")
+        assert is_flag_set("cluster.restart.outstanding")
+    assert "restart_request" not in model.units[RID][model.unit]
+
+
+def test_a_request_of_a_unit_that_has_left_counts_no_more(model, hook, peers):
+    model.relate(RID, ceph_iscsi_1=bag("10.0.0.2", restart_request="20"))
+    with hook(peers, ENDPOINT, CHANGED, RID):
+        pass
+    del model.units[RID]["ceph-iscsi/1"]
+    with hook(peers, ENDPOINT, "cluster-relation-departed", RID, "ceph-iscsi/1") as cluster:
+        assert cluster.restart_requests == {}
+        assert not is_flag_set("cluster.restart.outstanding")
+
+
+def test_the_turn_is_the_leaders_to_hand_out_and_outstanding_until_it_ends(model, hook, peers):
+    model.relate(RID)
+    model.leader = True
+    turn = {"unit": "ceph-iscsi/1", "request": "20", "since": 5, "late": {}}
+    with hook(peers, ENDPOINT, CREATED, RID) as cluster:
+        assert cluster.restart_turn == {}
+        cluster.set_restart_turn(turn)
+        assert cluster.restart_turn == turn
+    with hook(peers, ENDPOINT, "config-changed") as cluster:
+        assert is_flag_set("cluster.restart.outstanding")
+        cluster.set_restart_turn({})
+        assert not is_flag_set("cluster.restart.outstanding")
+    assert "restart_turn" not in model.applications[RID]["ceph-iscsi"]
+
+
+def test_in_update_status_the_flags_stay_and_the_data_are_read_anew(model, hook, peers):
+    model.relate(RID, ceph_iscsi_1=bag("10.0.0.2", restart_request="20"))
+    with hook(peers, ENDPOINT, CHANGED, RID):
+        pass
+    with hook(peers, ENDPOINT, "update-status") as cluster:
+        assert is_flag_set("cluster.restart.outstanding")
+        assert cluster.restart_requests == {"ceph-iscsi/1": "20"}

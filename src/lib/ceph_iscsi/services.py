@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ceph_iscsi import process
+from ceph_iscsi import drain, files, process
 from ceph_iscsi.errors import GatewayError
 
 TCMU_RUNNER = "tcmu-runner"
@@ -22,8 +22,10 @@ API_TIME_LIMIT = 300
 # Its unit file gives it 600 s to take its LUNs down.
 STOP_TIME_LIMIT = 660
 
-
 RESTART_MARK = Path("/run/ceph-iscsi-charm.restart")
+# What systemd runs before each stop of rbd-target-api, and where it is told so.
+DRAIN = Path("/usr/local/lib/ceph-iscsi-charm/drain.py")
+DRAIN_DROP_IN = Path("/etc/systemd/system/rbd-target-api.service.d/drain.conf")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,18 @@ def keep_down() -> None:
     _systemctl("mask", *MANAGED)
 
 
+def install_drain(source: Path) -> None:
+    """Have initiators moved away before any stop of rbd-target-api; that needs no restart.
+
+    :param source: directory with the drop-in
+    """
+    text = (source / "rbd-target-api.conf").read_text()
+    wanted = {DRAIN: Path(drain.__file__).read_text(), DRAIN_DROP_IN: text}
+    written = [files.write(path, content, 0o644) for path, content in wanted.items()]
+    if any(written):
+        _systemctl("daemon-reload")
+
+
 def restart_needed() -> bool:
     """Whether a file has changed since the daemons last started."""
     return RESTART_MARK.exists()
@@ -76,6 +90,11 @@ def mark_restart() -> None:
 def unmark_restart() -> None:
     """Note that the daemons run on the files as they are."""
     RESTART_MARK.unlink(missing_ok=True)
+
+
+def serving() -> bool:
+    """Whether initiators may be logged in here: the daemon runs and there are targets."""
+    return not stopped(MANAGED[0]) and bool(drain.own_groups())
 
 
 def run_all(check_ready: Callable[[], None]) -> bool:

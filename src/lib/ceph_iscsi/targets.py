@@ -6,13 +6,17 @@ gateway name), ``disks`` (by ``pool/image``) and ``clients`` (by initiator name)
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from ceph_iscsi import gwcli, validation
+from ceph_iscsi import gwcli, process, validation
 from ceph_iscsi.api import Api
 from ceph_iscsi.ceph import Cluster
 from ceph_iscsi.errors import GatewayError
 from ceph_iscsi.gwcli import Command
+
+# ceph-iscsi's library waits for its lock on the stored configuration.
+FORGET_TIME_LIMIT = 120
 
 State = dict[str, Any]
 
@@ -284,37 +288,19 @@ def portals_at(state: State, addresses: Collection[str]) -> list[tuple[str, str]
     ]
 
 
-def remove_gateways(
-    addresses: Collection[str],
-    api_of: Callable[..., Api] = Api.of,
-    run: Callable[..., None] = gwcli.run,
+def forget_gateways(
+    addresses: Collection[str], program: Path, api_of: Callable[..., Api] = Api.of
 ) -> None:
-    """Take gateways that have left the application out of all targets.
+    """Take gateways that have left the application out of all targets, as far as these are stored.
 
-    One that still answers takes its own part of a target down; one that doesn't is removed by
-    force. A target keeps its last gateway, without which its disks and clients would go as well.
+    The remaining gateways have them in LIO until they restart. A target keeps its last gateway.
 
     :param addresses: of the portals of the gateways that have left
-    :raises GatewayError: not all could be removed; it may be tried again
+    :param program: files/forget_gateway.py
+    :raises GatewayError: not all could be taken out; it may be tried again
     """
-    state = api_of().config()
-    commands = []
-    for iqn, fqdn in portals_at(state, addresses):
-        portals = state["targets"][iqn]["portals"]
-        if len(portals) > sum(gone == iqn for gone, _ in portals_at(state, addresses)):
-            force = "" if _answers(api_of(fqdn)) else " confirm=true"
-            text = f"/iscsi-targets/{iqn}/gateways delete {fqdn}{force}"
-            commands.append(Command(text, f"take {fqdn} out of {iqn}", says_ok=False))
-    if commands:
-        run(commands)
-
-
-def _answers(api: Api) -> bool:
-    try:
-        api.hostname()
-    except GatewayError:
-        return False
-    return True
+    for fqdn in sorted({fqdn for _, fqdn in portals_at(api_of().config(), addresses)}):
+        process.run(["/usr/bin/python3", "-I", str(program), fqdn], timeout=FORGET_TIME_LIMIT)
 
 
 def _undo(

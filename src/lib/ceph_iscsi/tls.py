@@ -79,37 +79,49 @@ def environment() -> dict[str, str]:
     return {"PYTHONPATH": str(SHIM.parent)} if SHIM.exists() else {}
 
 
+def differs(bundle: Bundle, source: Path) -> bool:
+    """Whether the daemons run on other files than those of a certificate.
+
+    :param source: directory with the shim
+    """
+    return any(files.differs(path, *rest) for path, rest in _for_daemons(bundle, source).items())
+
+
 def install(bundle: Bundle, source: Path) -> None:
-    """Write all files of a certificate; if one differs, the daemons need a restart.
+    """Write all files of a certificate; if one of the daemons' differs, they need a restart.
 
     :param source: directory with the shim
     :raises GatewayError: certificate and key don't belong together, and nothing but COMBINED is
         written; or the host's trusted certificates can't be updated
     """
-    certificate = _joined(bundle.certificate, bundle.chain)
-    files.write(COMBINED, _joined(certificate, bundle.key), 0o600)
-    wanted = {
-        AUTHORITY: (_joined(bundle.ca, bundle.chain), 0o644),
-        CERTIFICATE: (certificate, 0o644),
-        KEY: (_joined(bundle.key), 0o600),
-        SHIM: ((source / SHIM.name).read_text(), 0o644),
-    }
-    if any(files.differs(path, *rest) for path, rest in wanted.items()):
-        check(COMBINED)
+    files.write(COMBINED, _joined(bundle.certificate, bundle.chain, bundle.key), 0o600)
+    if differs(bundle, source):
+        check(bundle)
         services.mark_restart()
-        for path, rest in wanted.items():
+        for path, rest in _for_daemons(bundle, source).items():
             files.write(path, *rest)
     if not PUBLIC_KEY.exists() or PUBLIC_KEY.stat().st_mtime_ns < KEY.stat().st_mtime_ns:
         files.write(PUBLIC_KEY, public_key(KEY), 0o644)
     trust(bundle.ca)
 
 
-def check(combined: Path) -> None:
-    """Raise a GatewayError unless a file holds a certificate and the key that belongs to it."""
+def _for_daemons(bundle: Bundle, source: Path) -> dict[Path, tuple[str, int]]:
+    """Contents and modes of the files that the daemons read at their start."""
+    return {
+        AUTHORITY: (_joined(bundle.ca, bundle.chain), 0o644),
+        CERTIFICATE: (_joined(bundle.certificate, bundle.chain), 0o644),
+        KEY: (_joined(bundle.key), 0o600),
+        SHIM: ((source / SHIM.name).read_text(), 0o644),
+    }
+
+
+def check(bundle: Bundle) -> None:
+    """Raise a GatewayError unless certificate and key belong together; COMBINED then has them."""
     import ssl  # here: no hook but those that change the certificate needs it
 
+    files.write(COMBINED, _joined(bundle.certificate, bundle.chain, bundle.key), 0o600)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(combined)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(COMBINED)
     except ssl.SSLError as error:
         raise GatewayError(f"the certificate that came can't be used: {error.reason}") from error
 
@@ -122,13 +134,21 @@ def trust(ca: str) -> None:
         process.run(["update-ca-certificates"], timeout=UPDATE_TIME_LIMIT)
 
 
+def installed() -> bool:
+    """Whether there is anything that install has written, but for what the host trusts."""
+    return any(path.exists() for path in _written())
+
+
+def _written() -> tuple[Path, ...]:
+    # The certificate goes first: what is left when a hook is killed is removed by the next.
+    return (CERTIFICATE, KEY, COMBINED, PUBLIC_KEY, AUTHORITY, SHIM)
+
+
 def remove() -> None:
     """Remove all that install and trust have written; the daemons then need a restart."""
-    # The certificate goes first: what is left if the hook ends here is removed by the next.
-    written = (CERTIFICATE, KEY, COMBINED, PUBLIC_KEY, AUTHORITY, SHIM)
-    if any(path.exists() for path in written):
+    if installed():
         services.mark_restart()
-        for path in written:
+        for path in _written():
             path.unlink(missing_ok=True)
         for path in SHIM.parent.glob(f"__pycache__/{SHIM.stem}.*"):
             path.unlink()

@@ -210,12 +210,31 @@ def test_list_targets_fails_with_words_when_the_answer_is_too_long_for_juju(unit
     assert set(unit.results) == {"err"}
 
 
-@pytest.mark.parametrize("name", ["pause", "resume"])
-def test_pause_and_resume(unit, name):
-    actions.main(name)
-    getattr(unit.gateway, name).assert_called_once_with()
+@pytest.mark.parametrize("force", [True, False])
+def test_pause_is_forced_only_if_that_was_asked_for(unit, force):
+    unit.params = {"force": force}
+    actions.main("pause")
+    unit.gateway.pause.assert_called_once_with(force=force)
     unit.gateway.assess_status.assert_called_once_with()
     assert (unit.results, unit.failed) == ({}, None)
+
+
+def test_resume(unit):
+    actions.main("resume")
+    unit.gateway.resume.assert_called_once_with()
+    unit.gateway.assess_status.assert_called_once_with()
+    assert (unit.results, unit.failed) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("done", "outcome"), [(True, "restarted"), (False, "waiting for its turn")]
+)
+def test_restart_says_whether_it_has_happened(unit, done, outcome):
+    unit.params = {"force": not done}
+    unit.gateway.restart.return_value = done
+    actions.main("restart")
+    unit.gateway.restart.assert_called_once_with(force=not done)
+    assert (unit.results, unit.failed) == ({"outcome": outcome}, None)
 
 
 @pytest.mark.parametrize("name", ["pause", "resume"])

@@ -59,6 +59,8 @@ def test_the_table_of_handlers(handlers):
             "when": (INSTALLED, "cluster.connected"),
             "when_not": (QUIET,),
         },
+        "hand_out_turns": {"when": (INSTALLED, "cluster.restart.outstanding")},
+        "take_turn": {"when": ("config.rendered", "cluster.restart.requested", QUIET)},
         "request_certificate": {
             "when": (INSTALLED, "certificates.available"),
             "when_not": (QUIET,),
@@ -76,14 +78,15 @@ def test_the_table_of_handlers(handlers):
             "when": ("config.rendered", "cluster.connected"),
             "when_not": ("ceph-client.available", QUIET),
         },
-        "retire": {"hook": ("stop",)},
+        "retire": {"when": (INSTALLED,), "when_not": (QUIET,)},
     }
 
 
-def test_no_handler_runs_in_update_status(handlers):
+def test_in_update_status_only_turns_to_restart_are_looked_at_and_only_if_there_are_any(handlers):
     _, table, _ = handlers
-    for name, conditions in table.items():
-        assert QUIET in conditions.get("when_not", ()) or "hook" in conditions, name
+    awake = {name for name, flags in table.items() if QUIET not in flags.get("when_not", ())}
+    assert awake == {"hand_out_turns", "take_turn"}
+    assert all(any("cluster.restart" in flag for flag in table[name]["when"]) for name in awake)
 
 
 def test_the_status_is_told_in_every_hook(handlers):
@@ -143,7 +146,7 @@ def test_without_ceph_the_gateway_is_withdrawn_and_to_be_rendered_anew(handlers,
         ("request_pools", "request_pools", ["ceph-client"]),
         ("share_secrets", "share_secrets", ["cluster"]),
         ("request_certificate", "request_certificate", ["certificates"]),
-        ("retire", "retire", []),
+        ("take_turn", "reconfigure", []),
     ],
 )
 def test_other_handlers_are_one_call_on_the_charm(
@@ -153,3 +156,20 @@ def test_other_handlers_are_one_call_on_the_charm(
     monkeypatch.setattr(reactive, "endpoint_from_name", lambda name: name)
     getattr(module, handler)()
     assert gateway.method_calls == [getattr(mock.call, method)(*endpoints)]
+
+
+def test_the_leader_looks_at_the_turns(handlers, monkeypatch):
+    module, _, _ = handlers
+    seen = []
+    monkeypatch.setattr(reactive, "endpoint_from_name", lambda name: name)
+    monkeypatch.setattr(module.turns, "hand_out", seen.append)
+    module.hand_out_turns()
+    assert seen == ["cluster"]
+
+
+@pytest.mark.parametrize("leaving", [True, False])
+def test_only_a_unit_that_is_leaving_retires(handlers, leaving):
+    module, _, gateway = handlers
+    gateway.is_leaving = leaving
+    module.retire()
+    assert gateway.retire.called is leaving

@@ -3,6 +3,7 @@
 import functools
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ import charms_openstack.plugins
 from ceph_iscsi import (
     ceph_requests,
     chap_key,
+    drain,
     files,
     hosts,
     live_settings,
     networks,
     options,
+    process,
     rotation,
     services,
     tls,
+    turns,
 )
 from ceph_iscsi.api import GATEWAY_CFG, Api
 from ceph_iscsi.ceph import CEPH_CONF
@@ -30,8 +34,7 @@ CONTAINER_NOTE = Path("/run/systemd/container")
 API_USER = "admin"
 API_PORT = 5000
 UNIT_COUNTS = range(2, 5)
-# Seconds for the other gateways to restart, before a change that needs them is given up.
-PEERS_TIME_LIMIT = 120
+FORGET = Path("files", "forget_gateway.py")
 
 Status = tuple[str | None, str | None]
 FINE: Status = (None, None)
@@ -52,6 +55,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         "check_interfaces",
         "check_services_running",
         "check_names",
+        "check_turn",
         "custom_assess_status_last_check",
     )
 
@@ -65,10 +69,22 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         if self.is_in_container:
             hookenv.log("a container has no LIO: nothing is installed", hookenv.WARNING)
             return False
-        if not reactive.is_flag_set("charm.installed"):
+        from ceph_iscsi import packages
+
+        first = not reactive.is_flag_set("charm.installed")
+        if first:
             services.keep_down()
         super().install()
+        if first:
+            packages.note(self.config)
         return True
+
+    @property
+    def is_archive_unusable(self) -> bool:
+        """Whether apt could not use the archive that the options name now."""
+        from ceph_iscsi import packages
+
+        return packages.unusable(self.config)
 
     @property
     def is_in_container(self) -> bool:
@@ -147,38 +163,55 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         names = tls.names((fqdn, socket.gethostname()), bindings)
         certificates.request_application_cert(fqdn, names)
 
-    def use_certificate(self, certificates: Any) -> None:
-        """Bring the API's certificate on disk in line with the relation's.
+    def certificate_change(self, certificates: Any) -> Callable[[], None] | None:
+        """What brings the API's certificate on disk in line with the relation's, and a restart.
 
         While the relation is there, but no certificate (yet, or for a while), the API goes on as
         it is: without TLS, or with the certificate that it has.
 
         :param certificates: endpoint of the authority
+        :returns: None if it is in line
         """
+        source = Path(hookenv.charm_dir(), "files", "tls")
         try:
             if not _related(certificates):
+                if tls.installed():
+                    return tls.remove
                 tls.remove()
-                return
+                return None
             certificate = next(iter(certificates.application_certs), None)
             ca = certificates.root_ca_cert
             if certificate and ca:
                 chain = certificates.root_ca_chain or ""
                 bundle = tls.Bundle(certificate.cert, certificate.key, ca, chain)
-                tls.install(bundle, Path(hookenv.charm_dir(), "files", "tls"))
+                if tls.differs(bundle, source):
+                    tls.check(bundle)
+                    return functools.partial(tls.install, bundle, source)
+                tls.install(bundle, source)
         except GatewayError as error:
             hookenv.log(f"TLS of the API: {error}", hookenv.ERROR)
+        return None
 
     # The gateway
 
     def configure(
-        self, ceph: Any, cluster: Any, admin_access: Any | None, certificates: Any
+        self,
+        ceph: Any,
+        cluster: Any,
+        admin_access: Any | None,
+        certificates: Any,
+        force: bool = False,
     ) -> bool:
         """Write the files, run the daemons on them, tell the peers whether this gateway serves.
+
+        What needs a restart is done at this unit's turn, all of it: until then the daemons, and
+        whoever reads the files to talk to them, go on with what they have.
 
         :param ceph: endpoint of ceph-client, with key and pools
         :param cluster: endpoint of the peers, with the password
         :param admin_access: endpoint of the API's clients, None if there are none
         :param certificates: endpoint of the authority, related or not
+        :param force: restart now, whosever turn it is and whoever else is down
         :returns: whether it was done; not with an invalid option, nor on a unit that is leaving,
             nor for the first time while the number of units is not one to serve with
         """
@@ -186,30 +219,114 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             return False
         if cluster.unit_count not in UNIT_COUNTS and not reactive.is_flag_set("config.rendered"):
             return False
+        services.install_drain(Path(hookenv.charm_dir(), "files", "drain"))
         live_settings.install(Path(hookenv.charm_dir(), "files", "live"))
         self.use_live_settings(ceph, cluster, admin_access)
-        self.use_certificate(certificates)
-        self.write_files(self.context(ceph, cluster, admin_access))
-        if cluster.chap_key:
-            chap_key.install(cluster.chap_key)
-        if not reactive.is_flag_set(PAUSED):
-            try:
-                services.run_all(check_ready=self.check_ready)
-            except GatewayError as error:
-                hookenv.log(f"the gateway is not ready: {error}", hookenv.ERROR)
+        self.remove_departed(cluster)
+        change = self.certificate_change(certificates)
+        reasons = self.restart_reasons(self.context(ceph, cluster, admin_access), change, cluster)
+        if not reasons or self.may_restart(cluster, reasons, force):
+            if change:
+                change()
+            self.apply(self.context(ceph, cluster, admin_access), cluster, bool(reasons))
+            turns.give_back(cluster)
         self.announce(cluster)
         if admin_access:
             self.publish_access(admin_access, cluster)
-        self.remove_departed(cluster)
         return True
 
-    def reconfigure(self) -> None:
-        """Do what configure does, after an action has changed what the units share."""
+    def restart_reasons(
+        self, context: dict[str, Any], change: Callable[[], None] | None, cluster: Any
+    ) -> list[str]:
+        """Why the daemons have to restart; nothing if they run on what they should."""
+        found = {
+            "a restart was asked for or cut short": services.restart_needed(),
+            "the API's certificate changes": change is not None,
+            "packages are to be upgraded": self.has_upgrades(),
+            "a gateway has left": self.has_departed_in_lio(cluster),
+        }
+        changed = [
+            f"{path} changes"
+            for path, content, _ in self.files(context)
+            if _differs(path, content)
+        ]
+        return [reason for reason, holds in found.items() if holds] + changed
+
+    def may_restart(self, cluster: Any, reasons: list[str], force: bool) -> bool:
+        """Whether the daemons may restart now: at this unit's turn, if initiators depend on it.
+
+        :param cluster: endpoint of the peers
+        """
+        if force or reactive.is_flag_set(PAUSED) or not services.serving():
+            return True
+        hookenv.log(f"to be restarted, for {', '.join(reasons)}")
+        if not turns.ask(cluster):
+            return False
+        if silent := drain.silent_portals():
+            hookenv.log(f"not restarted while others don't serve: {', '.join(silent)}")
+            return False
+        return True
+
+    def apply(self, context: dict[str, Any], cluster: Any, restart: bool) -> None:
+        """Write the files and have the daemons run on them; a paused unit gets its files.
+
+        :param restart: whether the daemons have to restart
+        """
+        sessions = drain.connected()
+        if restart and any(sessions.values()):
+            hookenv.status_set("maintenance", "Restarting: draining")
+        try:
+            if restart:
+                services.mark_restart()
+                self.upgrade_packages()
+            self.write_files(context)
+            if cluster.chap_key:
+                chap_key.install(cluster.chap_key)
+            if reactive.is_flag_set(PAUSED):
+                return
+            services.run_all(check_ready=self.check_ready)
+            if restart and not drain.wait_for_return(sessions):
+                hookenv.log("not all initiators have come back after the restart")
+        except GatewayError as error:
+            hookenv.log(f"the gateway is not ready: {error}", hookenv.ERROR)
+
+    def has_upgrades(self) -> bool:
+        """Whether packages are to be upgraded from the archive that the options name now."""
+        from ceph_iscsi import packages
+
+        try:
+            return packages.pending(self.config, self.packages, self.configure_source)
+        except GatewayError as error:
+            hookenv.log(f"upgrade of packages: {error}", hookenv.ERROR)
+            return False
+
+    def upgrade_packages(self) -> None:
+        """Upgrade the packages if the options name another archive, with the daemons stopped.
+
+        If that fails, the daemons go on with what is there, and the next hook tries again.
+        """
+        from ceph_iscsi import packages
+
+        if not self.has_upgrades():
+            return
+        services.stop_all()
+        try:
+            packages.upgrade(self.packages)
+            packages.note(self.config)
+        except GatewayError as error:
+            hookenv.log(f"upgrade of packages: {error}", hookenv.ERROR)
+
+    def reconfigure(self, force: bool = False) -> None:
+        """Do what configure does, for an action.
+
+        :param force: as for configure
+        """
         ceph = reactive.endpoint_from_flag("ceph-client.pools.available")
         cluster = reactive.endpoint_from_flag("cluster.available")
         if ceph and cluster and reactive.is_flag_set("config.rendered"):
             access = reactive.endpoint_from_flag("admin-access.connected")
-            self.configure(ceph, cluster, access, reactive.endpoint_from_name("certificates"))
+            certificates = reactive.endpoint_from_name("certificates")
+            self.configure(ceph, cluster, access, certificates, force)
 
     def context(self, ceph: Any, cluster: Any, admin_access: Any | None) -> dict[str, Any]:
         """What the templates are rendered with, once the certificate is written or removed.
@@ -272,30 +389,41 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             hookenv.log(f"settings don't come into effect without a restart: {error}")
             services.mark_restart()
 
-    def write_files(self, context: dict[str, Any]) -> None:
-        """Write the files that differ from what the context says; the daemons need a restart then.
+    def files(self, context: dict[str, Any]) -> list[tuple[Path, str, int]]:
+        """Paths, contents and modes of the daemons' files.
 
         :raises jinja2.TemplateError: a template is missing or wrong
         """
         from charmhelpers.core import templating
 
         keyring = CEPH_CONF.with_name(f"ceph.client.{context['client']}.keyring")
+        return [
+            (path, templating.render(template, None, context) + "\n", mode)
+            for path, template, mode in (
+                (CEPH_CONF, "ceph.conf", 0o644),
+                (keyring, "keyring", 0o600),
+                (GATEWAY_CFG, "iscsi-gateway.cfg", 0o600),
+            )
+        ]
+
+    def write_files(self, context: dict[str, Any]) -> None:
+        """Write the files that differ from what the context says; the daemons need a restart then.
+
+        :raises jinja2.TemplateError: a template is missing or wrong
+        """
         CEPH_CONF.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        for path, template, mode in (
-            (CEPH_CONF, "ceph.conf", 0o644),
-            (keyring, "keyring", 0o600),
-            (GATEWAY_CFG, "iscsi-gateway.cfg", 0o600),
-        ):
-            content = templating.render(template, None, context) + "\n"
-            if not path.is_file() or path.read_text() != content:
+        for path, content, mode in self.files(context):
+            if _differs(path, content):
                 services.mark_restart()
             files.write(path, content, mode)
 
     def check_ready(self) -> None:
-        """Raise a GatewayError unless this unit's own API answers, under the name peers know."""
-        name = Api.of().hostname()
+        """Raise a GatewayError unless this gateway serves under the name that peers know."""
+        api = Api.of()
+        name = api.hostname()
         if name != socket.getfqdn():
             raise GatewayError(f"the API calls this host {name}, not {socket.getfqdn()}")
+        api.ping()
 
     def announce(self, cluster: Any) -> None:
         """Tell the peers that this unit serves as a gateway, or that it doesn't.
@@ -313,10 +441,10 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             cluster.announce_ready(socket.getfqdn())
 
     def remove_departed(self, cluster: Any) -> None:
-        """Take units that have left out of the targets, on the leader; else see that it is done.
+        """Take units that have left out of the stored targets, on the leader; else see it done.
 
-        What is not done yet is known by the endpoint, over changes of the leader too, and is
-        taken up by the next hook.
+        They have done so themselves if they could. What is not done yet is known by the endpoint,
+        over changes of the leader too, and is taken up by the next hook.
 
         :param cluster: endpoint of the peers
         """
@@ -330,15 +458,34 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             for key in ("ingress-address", "host_address", "portal_address")
             if (address := unit.received_raw.get(key))
         }
-        addresses = departed.difference(cluster.peer_addresses, cluster.portal_addresses)
+        gone = departed.difference(cluster.peer_addresses, cluster.portal_addresses)
         try:
             if hookenv.is_leader():
-                # The others restart now, for the departed address is no longer to be trusted.
-                services.wait_until(lambda: targets.remove_gateways(addresses), PEERS_TIME_LIMIT)
-            if not targets.portals_at(Api.of().config(), addresses):
+                targets.forget_gateways(gone, Path(hookenv.charm_dir(), FORGET))
+            if not targets.portals_at(Api.of().config(), gone):
                 cluster.all_departed_units.clear()
         except GatewayError as error:
             hookenv.log(f"departed gateways are still in targets: {error}", hookenv.ERROR)
+
+    def has_departed_in_lio(self, cluster: Any) -> bool:
+        """Whether LIO has portals that are no longer in the stored configuration."""
+        portals = {
+            portal.rpartition(":")[0].strip("[]")
+            for tpg in drain.own_groups()
+            for portal in drain.other_portals(tpg)
+        }
+        # Only these can have left; whether they have is not looked up in every hook.
+        unknown = portals.difference(cluster.peer_addresses, cluster.portal_addresses)
+        if not unknown:
+            return False
+        from ceph_iscsi import targets
+
+        try:
+            state = Api.of().config()
+        except GatewayError as error:
+            hookenv.log(f"gateways that have left: {error}", hookenv.ERROR)
+            return False
+        return any(not targets.portals_at(state, {address}) for address in unknown)
 
     def publish_access(self, admin_access: Any, cluster: Any) -> None:
         """Tell the API's clients where it is and how to log in.
@@ -353,14 +500,23 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
 
     # Pausing and leaving
 
-    def pause(self) -> None:
-        """Stop serving, over reboots as well, until resumed.
+    def pause(self, force: bool = True) -> None:
+        """Move initiators to the other gateways and stop serving, over reboots, until resumed.
 
-        :raises GatewayError: a service does not stop; the unit counts as paused all the same
+        :param force: also if initiators have no other path; an upgrade of the series does not ask
+        :raises GatewayError: they have none, and nothing has changed; or a service does not stop,
+            and the unit counts as paused all the same
         """
+        if not force and (last := drain.last_paths()):
+            what = "; ".join(f"{iqn}: {', '.join(names)}" for iqn, names in sorted(last.items()))
+            raise GatewayError(
+                f"initiators have no path over another gateway ({what}): bring one up first, or "
+                "pause with force=true"
+            )
         reactive.set_flag(PAUSED)
         if cluster := reactive.endpoint_from_flag("cluster.connected"):
             cluster.withdraw_ready()
+            turns.give_back(cluster)
         services.stop_all()
 
     def resume(self) -> None:
@@ -375,6 +531,24 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         if cluster := reactive.endpoint_from_flag("cluster.connected"):
             self.announce(cluster)
 
+    def restart(self, force: bool) -> bool:
+        """Restart the daemons at this unit's turn, or now.
+
+        :param force: now, whosever turn it is and whoever else is down
+        :returns: whether it was done, else this unit waits for its turn
+        :raises GatewayError: paused, not configured yet, or not serving after the restart
+        """
+        if reactive.is_flag_set(PAUSED):
+            raise GatewayError("the unit is paused; resume starts its services")
+        if not reactive.is_flag_set("config.rendered"):
+            raise GatewayError("the gateway is not configured yet; see the unit's status")
+        services.mark_restart()
+        self.reconfigure(force)
+        if services.restart_needed():
+            return False
+        self.check_ready()
+        return True
+
     @property
     def is_leaving(self) -> bool:
         """Whether this unit is being removed; its view of the peers shrinks then."""
@@ -382,9 +556,15 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         return unit_gone or hookenv.hook_name() in ("stop", "remove")
 
     def retire(self) -> None:
-        """Stop the daemons of a unit that is being removed, so that no host is left serving."""
+        """On a unit that is being removed: stop serving, and take it out of all targets.
+
+        What fails is left to the leader, when the unit is gone.
+        """
         try:
             services.stop_all()
+            if GATEWAY_CFG.exists():
+                program = Path(hookenv.charm_dir(), FORGET)
+                process.run(["/usr/bin/python3", "-I", str(program), socket.getfqdn()])
             hosts.remove()
         except GatewayError as error:
             hookenv.log(f"on leaving: {error}", hookenv.ERROR)
@@ -395,6 +575,8 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         """What no operator can have meant comes first."""
         if self.invalid_option:
             return "blocked", f"Invalid configuration: {self.invalid_option}"
+        if self.is_archive_unusable:
+            return "blocked", "Invalid configuration: source, key: apt cannot use this archive"
         if self.is_in_container:
             return "blocked", "Charm cannot be deployed into a container"
         cluster = reactive.endpoint_from_name("cluster")
@@ -434,6 +616,12 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             return "blocked", f"Gateways' names do not lead to them: {'; '.join(problems)}"
         return FINE
 
+    def check_turn(self) -> Status:
+        """Check whether the daemons wait for their turn to restart, with what has changed."""
+        if reactive.is_flag_set("cluster.restart.requested"):
+            return "waiting", "Waiting for its turn to restart"
+        return FINE
+
     def custom_assess_status_last_check(self) -> Status:
         """Check that there is a configuration, once nothing is in its way."""
         if not reactive.is_flag_set("config.rendered"):
@@ -444,6 +632,10 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
 def _peers(cluster: Any) -> dict[str, hosts.Peer]:
     """The other gateways that have told their names, by unit."""
     return {unit: hosts.Peer(*told) for unit, told in cluster.host_names.items()}
+
+
+def _differs(path: Path, content: str) -> bool:
+    return not path.is_file() or path.read_text() != content
 
 
 def _related(endpoint: Any) -> bool:

@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import pytest
 from ceph_iscsi import process, services
 from ceph_iscsi.errors import GatewayError
+from charm_options import SRC
 
 API, GW = services.MANAGED
 TCMU = services.TCMU_RUNNER
+REAL_DRAIN = services.DRAIN.relative_to("/")
 
 
 class FakeSystemd:
@@ -172,3 +176,32 @@ def test_a_service_that_does_not_stop_is_an_error(systemd):
     systemd.refuses_to_stop.add(API)
     with pytest.raises(GatewayError, match=f"services that did not stop: {API}$"):
         services.stop_all()
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    for name in ("DRAIN", "DRAIN_DROP_IN"):
+        path = tmp_path / getattr(services, name).relative_to("/")
+        monkeypatch.setattr(services, name, path)
+    return SRC / "files" / "drain"
+
+
+def test_draining_is_put_before_every_stop_without_a_restart(systemd, host):
+    services.install_drain(host)
+    program = services.DRAIN.read_text()
+    assert program == Path(services.drain.__file__).read_text()
+    assert f"ExecStop=/usr/bin/python3 -I /{REAL_DRAIN}" in services.DRAIN_DROP_IN.read_text()
+    assert systemd.calls == ["daemon-reload "]
+    services.install_drain(host)
+    assert len(systemd.calls) == 1
+    assert not services.restart_needed()
+
+
+def test_a_gateway_serves_if_its_daemon_runs_and_it_has_targets(systemd, monkeypatch):
+    monkeypatch.setattr(services.drain, "own_groups", lambda: groups)
+    groups = ["tpg"]
+    assert services.serving() is False
+    systemd.active[API] = "active"
+    assert services.serving() is True
+    groups.clear()
+    assert services.serving() is False

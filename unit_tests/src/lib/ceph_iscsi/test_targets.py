@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import re
+from pathlib import Path
 
 import pytest
 from ceph_iscsi import targets
@@ -393,23 +394,14 @@ def test_an_added_gateway_is_taken_out_by_force_only_if_it_is_the_local_one(serv
 THIRD = Gateway("gw/2", "c.lab", "10.0.0.3")
 
 
-@pytest.mark.parametrize(("alive", "force"), [(True, ""), (False, " confirm=true")])
-def test_a_gateway_that_has_left_is_taken_out_by_force_only_if_it_does_not_answer(
-    served, alive, force
-):
+def test_a_gateway_that_has_left_is_forgotten_once(served, monkeypatch):
     create(served, asking(gateways=(*REQUEST.gateways, THIRD)))
-    served.commands.clear()
-    if not alive:
-        served.down["c.lab"] = "No route to host"
-    targets.remove_gateways({"10.0.0.3"}, served.of, served.run)
-    assert served.commands == [f"/iscsi-targets/{IQN}/gateways delete c.lab{force}"]
-    targets.remove_gateways({"10.0.0.3"}, served.of, served.run)
-    assert len(served.commands) == 1
-
-
-def test_a_target_keeps_its_gateways_if_all_of_them_have_left(served):
-    targets.remove_gateways({"10.0.0.1", "10.0.0.2"}, served.of, served.run)
-    assert served.commands == []
+    ran = []
+    monkeypatch.setattr(targets.process, "run", lambda argv, timeout: ran.append(argv))
+    targets.forget_gateways({"10.0.0.3", "10.0.0.9"}, Path("/charm/forget.py"), served.of)
+    assert ran == [["/usr/bin/python3", "-I", "/charm/forget.py", "c.lab"]]
+    targets.forget_gateways({"10.0.0.9"}, Path("/charm/forget.py"), served.of)
+    assert len(ran) == 1
 
 
 def test_a_request_does_not_show_its_password():

@@ -6,11 +6,22 @@ from types import SimpleNamespace
 
 import charms.reactive as reactive
 import pytest
-from ceph_iscsi import chap_key, hosts, live_settings, networks, services, targets, tls
+from ceph_iscsi import (
+    chap_key,
+    drain,
+    hosts,
+    live_settings,
+    networks,
+    packages,
+    process,
+    services,
+    targets,
+    tls,
+)
 from ceph_iscsi.api import Api
 from ceph_iscsi.errors import GatewayError
 from charm.openstack import ceph_iscsi
-from charm_options import config
+from charm_options import SRC, config
 from charmhelpers.core import hookenv
 
 
@@ -25,12 +36,22 @@ class FakePeers:
         self.chap_key = None
         self.ready = None
         self.all_departed_units = []
+        self.restart_requests, self.restart_turn = {}, {}
         self.portal_addresses = []
         self.host_names = {}
         self.introduced = None
 
     def introduce(self, *values):
         self.introduced = values
+
+    def request_restart(self, request):
+        self.restart_requests["ceph-iscsi/0"] = request
+
+    def withdraw_restart_request(self):
+        self.restart_requests.pop("ceph-iscsi/0", None)
+
+    def set_restart_turn(self, turn):
+        self.restart_turn = turn
 
     def set_admin_password(self, password):
         self.admin_password = password
@@ -98,6 +119,12 @@ def machine(hook, monkeypatch, tmp_path):
             "public": {"ingress-addresses": ["192.0.2.1", "fd01::1"]},
         },
         live=True,
+        serving=False,
+        sessions={},
+        silent=[],
+        last_paths={},
+        portals=[],
+        statuses=[],
     )
     state.root.mkdir()
     state.hosts.touch()
@@ -129,9 +156,21 @@ def machine(hook, monkeypatch, tmp_path):
     monkeypatch.setattr(services, "stopped", lambda *names: [])
     monkeypatch.setattr(live_settings, "install", lambda source: None)
     monkeypatch.setattr(live_settings, "check", check_live)
+    monkeypatch.setattr(services, "serving", lambda: state.serving)
+    monkeypatch.setattr(services, "install_drain", lambda source: None)
+    monkeypatch.setattr(drain, "connected", lambda: state.sessions)
+    monkeypatch.setattr(drain, "wait_for_return", lambda sessions: True)
+    monkeypatch.setattr(drain, "silent_portals", lambda: state.silent)
+    monkeypatch.setattr(drain, "last_paths", lambda: state.last_paths)
+    monkeypatch.setattr(drain, "own_groups", lambda: ["tpg"] if state.portals else [])
+    monkeypatch.setattr(drain, "other_portals", lambda tpg: state.portals)
+    monkeypatch.setattr(hookenv, "status_set", lambda *status: state.statuses.append(status))
     monkeypatch.setattr(hookenv, "is_leader", lambda: state.leader)
     monkeypatch.setattr(hookenv, "relation_ids", lambda name: state.relations.get(name, []))
     monkeypatch.setattr(tls, "enabled", lambda: state.bundle is not None)
+    monkeypatch.setattr(tls, "differs", lambda bundle, _: state.bundle != bundle)
+    monkeypatch.setattr(tls, "installed", lambda: state.bundle is not None)
+    monkeypatch.setattr(tls, "check", lambda bundle: None)
     monkeypatch.setattr(tls, "install", lambda bundle, _: setattr(state, "bundle", bundle))
     monkeypatch.setattr(tls, "remove", lambda: setattr(state, "bundle", None))
     monkeypatch.setattr(chap_key, "generate", lambda: "a key")
@@ -320,12 +359,12 @@ def test_of_two_authorities_one_may_go(machine, monkeypatch):
 
 
 def test_a_certificate_that_is_no_good_leaves_the_api_as_it_is(machine, monkeypatch):
-    def refuse(bundle, source):
+    def refuse(bundle):
         raise GatewayError("key values mismatch")
 
     authority = certificates_related(machine)
     authority.answer()
-    monkeypatch.setattr(tls, "install", refuse)
+    monkeypatch.setattr(tls, "check", refuse)
     assert configure(authority=authority)[0] is True
     assert not secure(machine)
     assert any("key values mismatch" in line for line in machine.log)
@@ -586,53 +625,277 @@ def test_an_invalid_option_leaves_everything_as_it_is(machine):
     assert (machine.started, list(machine.root.iterdir())) == ([], [])
 
 
+# Turns
+
+OTHER = "ceph-iscsi/1"
+
+
+@pytest.fixture
+def serving(machine):
+    """A gateway that initiators are logged in to; configured, and of two the leader."""
+    _, peers = configure()
+    machine.serving, machine.sessions = True, {"iqn": {"initiator"}}
+    machine.started.clear()
+    machine.statuses.clear()
+    return peers
+
+
+def waits(peers):
+    return "ceph-iscsi/0" in peers.restart_requests
+
+
+def test_a_serving_gateway_restarts_at_its_turn_and_gives_it_back(machine, serving):
+    configure(serving, loglevel=3)
+    assert machine.started == [True]
+    assert machine.statuses == [("maintenance", "Restarting: draining")]
+    assert (serving.restart_requests, serving.restart_turn) == ({}, {})
+
+
+def test_until_its_turn_everything_stays_as_it_is(machine, serving):
+    machine.leader = False
+    before = content(machine, "iscsi-gateway.cfg")
+    configure(serving, loglevel=3)
+    assert waits(serving)
+    assert (machine.started, machine.statuses) == ([], [])
+    assert content(machine, "iscsi-gateway.cfg") == before
+    assert serving.ready == "host-1.lab"
+    serving.restart_turn = {
+        "unit": "ceph-iscsi/0",
+        "request": serving.restart_requests["ceph-iscsi/0"],
+    }
+    configure(serving, loglevel=3)
+    assert machine.started == [True]
+    assert not waits(serving)
+
+
+def test_a_change_that_is_taken_back_in_time_needs_no_turn(machine, serving):
+    machine.leader = False
+    configure(serving, loglevel=3)
+    configure(serving)
+    assert (waits(serving), services.restart_needed()) == (False, False)
+
+
+def test_another_units_turn_is_waited_for(machine, serving):
+    serving.restart_requests[OTHER] = "5"
+    configure(serving, loglevel=3)
+    assert serving.restart_turn["unit"] == OTHER
+    assert machine.started == []
+
+
+def test_none_restarts_while_another_gateway_is_down(machine, serving):
+    machine.silent = ["10.0.0.2:3260"]
+    configure(serving, loglevel=3)
+    assert (machine.started, waits(serving)) == ([], True)
+    assert any("not restarted while others don't serve: 10.0.0.2" in line for line in machine.log)
+    machine.silent = []
+    configure(serving, loglevel=3)
+    assert machine.started == [True]
+
+
+def test_a_gateway_that_does_not_serve_restarts_at_once(machine, serving):
+    machine.serving, machine.leader = False, False
+    configure(serving, loglevel=3)
+    assert machine.started == [True]
+    assert not waits(serving)
+
+
+def test_a_new_certificate_comes_into_use_at_the_turn(machine, serving):
+    machine.leader = False
+    authority = certificates_related(machine)
+    authority.answer()
+    configure(serving, authority=authority)
+    assert (machine.bundle, waits(serving)) == (None, True)
+    machine.leader = True
+    configure(serving, authority=authority)
+    assert machine.bundle
+    assert secure(machine)
+    assert machine.started == [True]
+
+
+def test_nothing_to_restart_for_asks_for_nothing(machine, serving):
+    configure(serving)
+    assert machine.started == [False]
+    assert machine.statuses == []
+
+
+def test_a_paused_unit_gives_its_turn_up_and_gets_its_files(machine, serving, monkeypatch):
+    monkeypatch.setattr(reactive, "endpoint_from_flag", {"cluster.connected": serving}.get)
+    machine.leader = False
+    configure(serving, loglevel=0)
+    gateway().pause()
+    assert not waits(serving)
+    configure(serving, loglevel=0)
+    assert "logger_level = 30" in content(machine, "iscsi-gateway.cfg")
+    assert machine.started == ["stop"]
+
+
+# The action restart
+
+
+@pytest.fixture
+def acting(machine, serving, monkeypatch):
+    """The serving gateway's endpoints, as flags lead to them."""
+    endpoints = {"ceph-client.pools.available": FakeCeph(), "cluster.available": serving}
+    monkeypatch.setattr(reactive, "endpoint_from_flag", endpoints.get)
+    names = {"certificates": FakeAuthority()}
+    monkeypatch.setattr(reactive, "endpoint_from_name", names.get)
+    reactive.set_flag("config.rendered")
+    return serving
+
+
+def test_restart_is_done_if_it_may_be_done_now(machine, acting):
+    assert gateway().restart(force=False) is True
+    assert machine.started == [True]
+
+
+def test_restart_waits_for_its_turn_and_for_others_unless_forced(machine, acting):
+    machine.silent = ["10.0.0.2:3260"]
+    assert gateway().restart(force=False) is False
+    assert machine.started == []
+    machine.leader = False
+    assert gateway().restart(force=True) is True
+    assert (machine.started, waits(acting)) == ([True], False)
+
+
+def test_restart_fails_if_the_gateway_does_not_serve_afterwards(machine, acting):
+    machine.api = None
+    with pytest.raises(GatewayError, match="does not answer"):
+        gateway().restart(force=False)
+
+
+def test_restart_is_refused_on_a_paused_unit_and_before_there_is_a_configuration(machine, acting):
+    reactive.set_flag("charm.paused")
+    with pytest.raises(GatewayError, match="paused; resume"):
+        gateway().restart(force=True)
+    reactive.clear_flag("charm.paused")
+    reactive.clear_flag("config.rendered")
+    with pytest.raises(GatewayError, match="not configured yet"):
+        gateway().restart(force=True)
+    assert (machine.started, services.restart_needed()) == ([], False)
+
+
+# Packages
+
+
+@pytest.fixture
+def upgrades(machine, serving, monkeypatch):
+    """What is done for another archive, in order; ``refuse`` has apt fail with the packages."""
+    case = SimpleNamespace(done=machine.started, peers=serving, refuse=False)
+
+    def upgrade(names):
+        if case.refuse:
+            raise GatewayError("apt-get failed")
+        case.done.append(names)
+
+    monkeypatch.setattr(packages, "_use_archive", lambda config, configure: True)
+    monkeypatch.setattr(packages, "_upgradable", lambda names: True)
+    monkeypatch.setattr(packages, "upgrade", upgrade)
+    packages.note(config())
+    return case
+
+
+SOURCE = "deb http://archive noble main"
+ALL = ceph_iscsi.CephISCSIGatewayCharm.packages
+
+
+def test_another_archive_upgrades_at_the_turn_with_the_daemons_stopped(machine, upgrades):
+    machine.leader = False
+    configure(upgrades.peers, source=SOURCE)
+    assert (upgrades.done, waits(upgrades.peers)) == ([], True)
+    machine.leader = True
+    for _ in range(2):
+        configure(upgrades.peers, source=SOURCE)
+    assert upgrades.done == ["stop", ALL, True, False]
+
+
+def test_an_archive_with_nothing_new_stops_nothing(machine, upgrades, monkeypatch):
+    monkeypatch.setattr(packages, "_upgradable", lambda names: False)
+    configure(upgrades.peers, source=SOURCE)
+    assert upgrades.done == [False]
+
+
+def test_an_upgrade_that_fails_leaves_the_gateway_serving_and_is_tried_again(machine, upgrades):
+    upgrades.refuse = True
+    configure(upgrades.peers, source=SOURCE)
+    assert upgrades.done == ["stop", True]
+    upgrades.refuse = False
+    configure(upgrades.peers, source=SOURCE)
+    assert upgrades.done == ["stop", True, "stop", ALL, True]
+
+
+def test_an_archive_that_apt_cannot_use_is_told(machine):
+    packages.unitdata.kv().set(packages._BAD, packages._archive(config(source="nonsense")))
+    status = gateway(source="nonsense").custom_assess_status_check()
+    assert status == ("blocked", "Invalid configuration: source, key: apt cannot use this archive")
+    assert gateway().is_archive_unusable is False
+
+
 # Departed units
 
 
 @pytest.fixture
 def departure(machine, monkeypatch):
-    """A peer at 10.0.0.3 has left; ``removed`` collects removals, ``left`` is what they leave."""
-    case = SimpleNamespace(removed=[], left=[], machine=machine, peers=peers_with_password())
+    """A gateway at 10.0.0.3 has left, and LIO still has its portal.
+
+    ``forgotten`` collects what is taken out; ``stored`` is what the configuration has of it.
+    """
+    case = SimpleNamespace(forgotten=[], stored=[], machine=machine, peers=peers_with_password())
+    machine.portals = ["10.0.0.2:3260", "192.0.2.3:3260"]
     told = {"ingress-address": "10.0.0.3", "portal_address": "192.0.2.3"}
     gone = SimpleNamespace(received_raw=told)
-    case.peers.all_departed_units.append(gone)
-    monkeypatch.setattr(targets, "remove_gateways", case.removed.append)
-    monkeypatch.setattr(targets, "portals_at", lambda state, addresses: case.left)
+    monkeypatch.setattr(targets, "forget_gateways", lambda gone, _: case.forgotten.append(gone))
+    monkeypatch.setattr(targets, "portals_at", lambda state, addresses: case.stored)
     api = SimpleNamespace(config=lambda: {})
     monkeypatch.setattr(ceph_iscsi, "Api", SimpleNamespace(of=lambda: api))
+    configure(case.peers)
+    machine.started.clear()
+    machine.serving = True
+    case.peers.all_departed_units.append(gone)
     return case
 
 
 def test_the_leader_takes_a_departed_gateway_out_of_the_targets(departure):
     configure(departure.peers)
-    assert departure.removed == [{"10.0.0.3", "192.0.2.3"}]
+    assert departure.forgotten == [{"10.0.0.3", "192.0.2.3"}]
     assert departure.peers.all_departed_units == []
 
 
 def test_other_units_remember_it_until_the_leader_has_done_so(departure):
     departure.machine.leader = False
-    departure.left.append(("iqn", "c.lab"))
+    departure.stored.append(("iqn", "c.lab"))
     configure(departure.peers)
-    assert departure.removed == []
+    assert departure.forgotten == []
     assert len(departure.peers.all_departed_units) == 1
-    departure.left.clear()
+    departure.stored.clear()
     configure(departure.peers)
     assert departure.peers.all_departed_units == []
+
+
+def test_the_remaining_gateways_forget_it_in_a_restart_each_at_its_turn(departure):
+    departure.stored.append(("iqn", "c.lab"))
+    configure(departure.peers)
+    assert departure.machine.started == [False], "a restart would not help yet"
+    departure.stored.clear()
+    departure.machine.leader = False
+    configure(departure.peers)
+    assert waits(departure.peers)
+    departure.machine.leader = True
+    configure(departure.peers)
+    assert departure.machine.started == [False, True]
 
 
 def test_an_address_that_a_present_unit_has_is_left_alone(departure):
     departure.peers.peer_addresses.append("10.0.0.3")
     departure.peers.portal_addresses.append("192.0.2.3")
     configure(departure.peers)
-    assert departure.removed == [set()]
+    assert departure.forgotten == [set()]
 
 
 def test_a_removal_that_fails_is_left_to_the_next_hook(departure, monkeypatch):
-    def fail(addresses):
+    def fail(addresses, program):
         raise GatewayError("gateway(s) unavailable")
 
-    monkeypatch.setattr(ceph_iscsi, "PEERS_TIME_LIMIT", -1)
-    monkeypatch.setattr(targets, "remove_gateways", fail)
+    monkeypatch.setattr(targets, "forget_gateways", fail)
     assert configure(departure.peers)[0] is True
     assert len(departure.peers.all_departed_units) == 1
     assert any(
@@ -659,6 +922,22 @@ def test_pausing_withdraws_the_gateway_and_stops_the_services(machine, cluster):
     gateway().pause()
     assert reactive.is_flag_set("charm.paused")
     assert (cluster.ready, machine.started) == (None, ["stop"])
+
+
+def test_pausing_is_refused_where_initiators_have_no_other_path_unless_forced(machine, cluster):
+    machine.last_paths = {"iqn.a": ["iqn.x:one", "iqn.x:two"]}
+    with pytest.raises(GatewayError, match=r"another gateway \(iqn.a: iqn.x:one, iqn.x:two\)"):
+        gateway().pause(force=False)
+    assert (cluster.ready, machine.started) == ("host-1.lab", [])
+    assert not reactive.is_flag_set("charm.paused")
+    gateway().pause(force=True)
+    assert machine.started == ["stop"]
+
+
+def test_an_upgrade_of_the_series_pauses_in_any_case(machine, cluster):
+    machine.last_paths = {"iqn.a": ["iqn.x:one"]}
+    gateway().series_upgrade_prepare()
+    assert machine.started == ["stop"]
 
 
 def test_a_service_that_does_not_stop_leaves_the_unit_paused(machine, cluster, monkeypatch):
@@ -695,9 +974,25 @@ def test_resuming_before_there_is_a_configuration_only_ends_the_pause(machine, c
     assert (reactive.is_flag_set("charm.paused"), machine.started) == (False, [])
 
 
-def test_a_unit_that_is_removed_stops_serving(machine, monkeypatch):
+def test_a_unit_that_is_removed_stops_serving_and_takes_itself_out(machine, monkeypatch):
+    ran = []
+    monkeypatch.setattr(process, "run", ran.append)
     gateway().retire()
-    assert machine.started == ["stop"]
+    assert (machine.started, ran) == (["stop"], []), "one that was never configured is in nothing"
+    configure()
+    gateway().retire()
+    program = str(SRC / "files" / "forget_gateway.py")
+    assert ran == [["/usr/bin/python3", "-I", program, "host-1.lab"]]
+
+
+def test_what_fails_on_leaving_is_left_to_the_leader(machine, monkeypatch):
+    def fail(argv):
+        raise GatewayError("no cluster")
+
+    configure()
+    monkeypatch.setattr(process, "run", fail)
+    gateway().retire()
+    assert any("on leaving: no cluster" in line for line in machine.log)
 
 
 # Status
@@ -735,6 +1030,8 @@ def test_status_texts_and_their_precedence(told, machine, cluster, monkeypatch):
     reactive.clear_flag("config.rendered")
     assert told() == ("waiting", "Charm configuration in progress")
     reactive.set_flag("config.rendered")
+    reactive.set_flag("cluster.restart.requested")
+    assert told() == ("waiting", "Waiting for its turn to restart")
     cluster.host_names = {"ceph-iscsi/1": ("host-2.lab", "10.0.0.2")}
     machine.names["host-2.lab"] = ["10.9.9.9"]
     wrong = "host-2.lab (ceph-iscsi/1) resolves to 10.9.9.9, not 10.0.0.2"

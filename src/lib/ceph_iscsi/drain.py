@@ -1,0 +1,195 @@
+"""Have initiators move to the other gateways before this one stops.
+
+A program of its own as well, copied to the host and run by systemd before each stop of
+rbd-target-api (``ExecStop=``): by the charm, by apt, at a reboot. So it needs Python alone.
+
+An initiator whose session breaks waits for it (25 s is common) before it takes another path. One
+that is told that the path is on standby takes another at once. So: each LUN's target port group
+of this gateway goes to standby (SPC-4, asymmetric logical unit access), and the stop waits until
+the LUNs get no more commands than initiators' path checkers send.
+
+What is read and written is LIO's configfs. There ceph-iscsi defines the target port groups (TPG)
+of all of a target's gateways, and enables its own alone.
+"""
+
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+LIO = Path("/sys/kernel/config/target")
+STANDBY = "2"
+# Seconds that initiators get at least and at most to take another path.
+SHORTEST, LONGEST = 2.0, 15.0
+# A LUN is left alone when it gets no more commands than this in as many seconds for a session:
+# path checkers ask a few times, then not again for 5 s or more.
+CHECKS, WINDOW = 3, 1.0
+CONNECT_TIMEOUT = 2
+# Seconds that initiators get to log in again after a restart, and then to look at their paths,
+# which they do every 5 s.
+RETURN_LIMIT, LOOK = 60, 6
+
+
+def own_groups(root: Path = LIO) -> list[Path]:
+    """The TPG of this gateway in each target that it serves."""
+    return [
+        path.parent
+        for path in sorted(root.glob("iscsi/iqn.*/tpgt_*/enable"))
+        if _read(path) == "1"
+    ]
+
+
+def sessions(tpg: Path) -> set[str]:
+    """Names of the initiators that are logged in to a TPG."""
+    known = {
+        info.parent.name
+        for info in tpg.glob("acls/*/info")
+        if _read(info).startswith("InitiatorName:")
+    }
+    return known.union(_read(tpg / "dynamic_sessions").split())
+
+
+def portals(tpg: Path) -> list[str]:
+    """Portals of a TPG, as ``10.0.0.1:3260`` or ``[fd00::1]:3260``."""
+    return sorted(portal.name for portal in tpg.glob("np/*:*"))
+
+
+def other_portals(tpg: Path) -> list[str]:
+    """Portals of the same target on the other gateways."""
+    return sorted(
+        portal for other in tpg.parent.glob("tpgt_*") if other != tpg for portal in portals(other)
+    )
+
+
+def listens(portal: str) -> bool:
+    """Whether an initiator could connect to a portal."""
+    address, _, port = portal.rpartition(":")
+    try:
+        with socket.create_connection((address.strip("[]"), int(port)), CONNECT_TIMEOUT):
+            return True
+    except OSError:
+        return False
+
+
+def silent_portals(root: Path = LIO) -> list[str]:
+    """Portals of other gateways, in the targets that this one serves, that don't listen."""
+    found = {portal for tpg in own_groups(root) for portal in other_portals(tpg)}
+    return sorted(portal for portal in found if not listens(portal))
+
+
+def last_paths(root: Path = LIO) -> dict[str, list[str]]:
+    """Targets to which initiators, named, have no other path than over this gateway."""
+    return {
+        tpg.parent.name: sorted(initiators)
+        for tpg in own_groups(root)
+        if (initiators := sessions(tpg)) and not any(map(listens, other_portals(tpg)))
+    }
+
+
+def connected(root: Path = LIO) -> dict[str, set[str]]:
+    """Names of the initiators that are logged in here, by target."""
+    return {tpg.parent.name: sessions(tpg) for tpg in own_groups(root)}
+
+
+def wait_for_return(before: dict[str, set[str]], root: Path = LIO) -> bool:
+    """Wait until initiators are back after a restart, so that the next gateway may go.
+
+    :param before: as ``connected`` told it before the restart
+    :returns: whether all are back
+    """
+    end = time.monotonic() + RETURN_LIMIT
+    while missing := {iqn for iqn in before if before[iqn] - connected(root).get(iqn, set())}:
+        if time.monotonic() > end:
+            return False
+        time.sleep(WINDOW)
+    if any(before.values()):
+        time.sleep(LOOK)
+    return not missing
+
+
+def drain(root: Path = LIO) -> Iterator[str]:
+    """Put this gateway's LUNs on standby and wait until their I/O has left.
+
+    :returns: what was done and what could not be, a sentence each, while it goes on
+    """
+    draining = {}
+    for tpg in own_groups(root):
+        iqn, initiators = tpg.parent.name, sessions(tpg)
+        if not initiators:
+            continue
+        if not any(map(listens, other_portals(tpg))):
+            yield f"{iqn}: not drained, no other gateway listens"
+            continue
+        draining[tpg] = len(initiators)
+        yield f"{iqn}: {len(initiators)} session(s), to the other gateways"
+        yield from _stand_by(root, tpg)
+    if draining:
+        began = time.monotonic()
+        busy = _wait_until_left(draining)
+        took = f"{time.monotonic() - began:.1f} s"
+        yield f"drained in {took}" if not busy else f"still in use after {took}: {', '.join(busy)}"
+
+
+def _stand_by(root: Path, tpg: Path) -> Iterator[str]:
+    own = f"iSCSI/{tpg.parent.name}/{tpg.name}/"
+    for members in sorted(root.glob("core/*/*/alua/*/members")):
+        lines = _read(members).splitlines()
+        mine = [line for line in lines if line.startswith(own)]
+        disk, group = members.parts[-4], members.parts[-2]
+        if mine and len(mine) == len(lines):
+            try:
+                (members.parent / "alua_access_state").write_text(STANDBY)
+            except OSError as error:
+                yield f"disk {disk}: not on standby: {error.strerror}"
+        elif mine:
+            yield f"disk {disk}: not on standby: {group} is not this gateway's alone"
+
+
+def _wait_until_left(draining: dict[Path, int]) -> list[str]:
+    """Wait until the LUNs of TPGs, given with their number of sessions, are left alone.
+
+    :returns: those that are not when the time is up, as ``iqn…/lun_0``
+    """
+    began, before = time.monotonic(), _commands(draining)
+    while True:
+        time.sleep(WINDOW)
+        now = _commands(draining)
+        busy = [
+            f"{lun.parents[1].parent.name}/{lun.name}"
+            for lun, count in now.items()
+            if count - before.get(lun, 0) > CHECKS * draining[lun.parents[1]]
+        ]
+        passed = time.monotonic() - began
+        if (not busy and passed >= SHORTEST) or passed >= LONGEST:
+            return busy
+        before = now
+
+
+def _commands(tpgs: dict[Path, int]) -> dict[Path, int]:
+    """Commands that each LUN of the TPGs has got so far."""
+    counters = "statistics/scsi_tgt_port/in_cmds"
+    return {
+        lun: int(_read(lun / counters) or 0) for tpg in tpgs for lun in sorted(tpg.glob("lun/*"))
+    }
+
+
+def _read(path: Path) -> str:
+    """The text of a file of LIO, which may have null bytes in it; nothing if it is gone."""
+    try:
+        return path.read_text(errors="replace").replace("\0", "").strip()
+    except OSError:
+        return ""
+
+
+def main() -> None:
+    """Drain; whatever happens, the stop goes on."""
+    try:
+        for line in drain():
+            print(line, flush=True)
+    except Exception as error:
+        print(f"not drained: {error!r}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
