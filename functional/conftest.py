@@ -16,7 +16,17 @@ from harness import CHARM, COMMAND, FIRST, GATEWAY, Model
 os.environ.setdefault("JUJU_LAB_NAME", "juju-lab-test")
 
 NAME = "functional"
-ORDER = ("deploy", "target", "io", "pause", "power_cut", "admin_access", "tls", "scale")
+ORDER = (
+    "deploy",
+    "target",
+    "io",
+    "pause",
+    "maintenance",
+    "power_cut",
+    "admin_access",
+    "tls",
+    "scale",
+)
 REPORTS = Path(__file__).resolve().parent.parent / "build" / "functional"
 
 _figures: dict[str, str] = {}

@@ -20,6 +20,9 @@ GATEWAY = "ceph-iscsi"
 INITIATOR = "initiator/0"
 IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
 
+#: Seconds: less than any initiator waits for a broken session, more than a drained one needs.
+UNDRAINED = 10
+
 #: Prints the gateway's whole configuration, asked as rbd-target-api's own administrator.
 READ_API = """
 import base64, configparser, socket, ssl, sys, urllib.request
@@ -113,6 +116,44 @@ class Model:
     def _unit(self, name: str) -> jubilant.statustypes.UnitStatus:
         return self.juju.status().apps[name.partition("/")[0]].units[name]
 
+    def said(self, unit: str) -> str:
+        """What UNIT's status says now."""
+        return self._unit(unit).workload_status.message
+
+    def says(self, status: jubilant.Status, unit: str, message: str) -> bool:
+        """Whether UNIT says MESSAGE, and does nothing more."""
+        found = status.apps[unit.partition("/")[0]].units[unit]
+        return found.workload_status.message == message and found.juju_status.current == "idle"
+
+    def down_between(self, unit: str, service: str = "rbd-target-api") -> tuple[float, float]:
+        """When a service of UNIT last began to stop and when it started, seconds since 1970."""
+        moments = ("ActiveExitTimestamp", "ActiveEnterTimestamp")
+        shown = self.run_on(
+            unit,
+            "systemctl",
+            "show",
+            "--timestamp=unix",
+            *(f"-P{name}" for name in moments),
+            service,
+        )
+        values = [float(line.lstrip("@") or 0) for line in shown.split("\n")[:2]]
+        return values[0], values[1]
+
+    def started_at(self, unit: str) -> float:
+        """When UNIT's rbd-target-api started, seconds since 1970."""
+        return self.down_between(unit)[1]
+
+    def all_started_at(self) -> dict[str, float]:
+        """When each gateway's rbd-target-api started."""
+        return {unit: self.started_at(unit) for unit in self.gateways()}
+
+    def boot(self, unit: str) -> str:
+        """What tells the boots of UNIT's host apart; nothing while it is off."""
+        try:
+            return self.run_on(unit, "cat", "/proc/sys/kernel/random/boot_id").strip()
+        except (jubilant.CLIError, jubilant.TaskError, TimeoutError):
+            return ""
+
     # What is done
 
     def deploy(self) -> None:
@@ -143,6 +184,23 @@ class Model:
             return ready(status)
 
         self.juju.wait(look, error=jubilant.any_error, timeout=timeout, successes=2)
+
+    def wait_for(self, ready: Callable[[], bool], timeout: float = 300) -> None:
+        """Wait until READY."""
+        deadline = time.monotonic() + timeout
+        while not ready():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not so after {timeout} s")
+            time.sleep(2)
+
+    def wait_restarted(self, since: dict[str, float], timeout: float = 600) -> None:
+        """Wait until the gateways' daemons have started later than SINCE says, by unit."""
+
+        def all_later() -> bool:
+            self._note(self.juju.status())
+            return all(self.started_at(unit) > before for unit, before in since.items())
+
+        self.wait_for(all_later, timeout)
 
     def action(self, unit: str, name: str, **parameters: str) -> dict[str, Any]:
         """Run an action, return its results; jubilant.TaskError when it fails."""

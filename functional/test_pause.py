@@ -1,7 +1,8 @@
 """pause and resume: the gateway goes, the initiator's I/O does not stop, and it comes back."""
 
+import jubilant
 import pytest
-from harness import Model
+from harness import GATEWAY, UNDRAINED, Model
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +22,10 @@ def service_states(model: Model, unit: str, service: str) -> list[str]:
     return shown.split()
 
 
-def test_nothing_is_lost_while_a_gateway_is_paused(paused):
+def test_an_initiator_does_not_feel_that_a_gateway_is_paused(paused):
     _, _, summary = paused
     assert summary["errors"] == summary["lost"] == 0
+    assert summary["worst-stall"] < UNDRAINED
 
 
 def test_a_paused_unit_says_so(paused):
@@ -41,12 +43,26 @@ def test_a_paused_units_daemons_are_stopped_and_masked(paused, service):
     assert enabled == "masked"
 
 
+def test_the_last_gateway_is_not_paused_in_silence(paused):
+    model, unit, _ = paused
+    (other,) = set(model.gateways()) - {unit}
+    with pytest.raises(jubilant.TaskError) as caught:
+        model.action(other, "pause")
+    assert "initiators have no path over another gateway" in caught.value.task.message
+    assert service_states(model, other, "rbd-target-api") == ["active", "enabled"]
+    assert model.said(other) == "Unit is ready"
+
+
 def test_a_configuration_change_does_not_wake_a_paused_unit(paused):
     model, unit, _ = paused
-    model.juju.config("ceph-iscsi", {"loglevel": 2})
-    model.wait(lambda status: status.apps["ceph-iscsi"].units[unit].juju_status.current == "idle")
+    (other,) = set(model.gateways()) - {unit}
+    started = model.started_at(other)
+    model.juju.config(GATEWAY, {"loglevel": 2})
+    model.wait(lambda status: model.says(status, other, "Waiting for its turn to restart"))
     assert service_states(model, unit, "rbd-target-api")[1] == "masked"
-    model.juju.config("ceph-iscsi", reset="loglevel")
+    model.juju.config(GATEWAY, reset="loglevel")
+    model.wait(lambda status: model.says(status, other, "Unit is ready"))
+    assert model.started_at(other) == started
 
 
 def test_resume_brings_services_status_and_path_back(paused):
