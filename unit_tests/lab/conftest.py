@@ -73,6 +73,7 @@ class FakeLab:
         cidrs = spec.addresses(machine.slot, machine.networks)
         addresses = [cidr.partition("/")[0] for each in cidrs for cidr in each]
         host = FakeHost(root, addresses if machine.networks > 1 else ("127.0.0.1",))
+        host.release = machine.base
         return self.hosts.setdefault(machine.slot, host)
 
     def host_of(self, machine: int) -> FakeHost:
@@ -81,9 +82,11 @@ class FakeLab:
 
     # -- waiting ----------------------------------------------------------------------------
 
-    def wait(self, condition: Callable[[], object], what: str = "") -> object:
+    def wait(
+        self, condition: Callable[[], object], what: str = "", patience: float = _PATIENCE
+    ) -> object:
         """What `condition` returns once that is true."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + patience
         while True:
             seen = self.world.store.revision
             found = condition()

@@ -17,6 +17,7 @@ class FakeHost:
     """Takes the place of juju_lab.hosts.Host; the guest's programs are the real ones."""
 
     address = "127.0.0.1"
+    release = ""
 
     def __init__(self, root: Path, addresses: Sequence[str] = ("127.0.0.1",)) -> None:
         self.addresses = addresses
@@ -90,6 +91,10 @@ class FakeHost:
     def shutdown(self, timeout: float = 60) -> None:
         """As power_off: nothing here takes its time."""
         self.power_off()
+
+    def upgrade(self, base: str) -> None:
+        """Its disk has another base from now on."""
+        self.release = base
 
     def destroy(self) -> None:
         """Remove its files."""

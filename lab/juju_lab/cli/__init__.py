@@ -56,6 +56,7 @@ _COMMANDS = {
     "switch": ("models", "Show or change the current model."),
     "trust": ("applications", "Trust an application with the cloud's credentials."),
     "unexpose": ("applications", "Close an application's ports to the world."),
+    "upgrade-machine": ("upgrades", "Have a machine's units ready for another base, and go on."),
     "version": ("models", "Show the version of Juju that the lab follows."),
     "wait-for": ("waitfor", "Wait until an application, unit, machine or model is as asked."),
 }
@@ -71,6 +72,7 @@ _ALIASES = {
     "resolve": "resolved",
     "show-action-output": "show-task",
     "show-status": "status",
+    "upgrade-series": "upgrade-machine",
 }
 
 

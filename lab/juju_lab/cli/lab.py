@@ -72,6 +72,28 @@ def power_on(machine: str, model: str | None) -> None:
     client.call("power", model=model, machine=machine, on=True)
 
 
+@lab.command("do-release-upgrade")
+@click.argument("machine")
+@common.model_option
+def do_release_upgrade(machine: str, model: str | None) -> None:
+    """Bring a machine's host to the next base, and reboot it.
+
+    It is off meanwhile: apt upgrades the packages on its disk, at this machine's speed.
+    """
+    from juju_lab.hosts import HostError, Lab
+
+    way = client.call("release_upgrade", model=model, machine=machine)
+    try:
+        with progress_shown() as progress:
+            Lab(client.settings()).prepare_upgrade(progress, way["from"], way["to"])
+            step = f"machine {machine} from {way['from']} to {way['to']}"
+            progress(step)
+            client.call("upgrade_release", model=model, machine=machine)
+            progress(step, done=True)
+    except HostError as error:
+        raise JujuError(str(error)) from None
+
+
 @lab.command("link")
 @click.argument("machine")
 @click.argument("state", type=click.Choice(["up", "down"]))

@@ -23,6 +23,7 @@ from juju_lab.controller import (
     charmdir,
     models,
     network,
+    osupgrade,
     relations,
     secretstore,
     settings,
@@ -42,7 +43,8 @@ from juju_lab.controller.store import (
     status_history,
 )
 from juju_lab.errors import JujuError
-from juju_lab.hosts.bases import BASES, DEFAULT_BASE
+from juju_lab.hosts import HostError
+from juju_lab.hosts.bases import BASES, DEFAULT_BASE, successor
 
 _CONTROLLER_UUID = "00000000-0000-4000-8000-000000000000"
 _HISTORY_KINDS = {
@@ -358,6 +360,66 @@ class Api:
             for unit in list(wanted.units):
                 applications.delete_unit(session, unit)
             models.collect_machine(wanted)
+
+    def prepare_upgrade(
+        self, model: str | None, machine: str, base: str, force: bool
+    ) -> Iterator[str]:
+        """Have the units of a machine get ready for another base; tells what they do."""
+        with self._change(model) as (_, found):
+            row = models.find_machine(found, machine)
+            osupgrade.prepare(row, self._library.charms(found), base, force=force)
+            started = f'machine-{machine} started upgrade from "{row.base}" to "{base}"'
+        yield started
+        yield from self._upgrade_hooks(model, machine, prepared=True)
+        yield f"machine-{machine} binaries and service files written"
+
+    def complete_upgrade(self, model: str | None, machine: str) -> Iterator[str]:
+        """Have the units of a machine go on after its upgrade; tells what they do."""
+        with self._change(model) as (_, found):
+            osupgrade.complete(models.find_machine(found, machine))
+        yield f"machine-{machine} complete phase started"
+        yield from self._upgrade_hooks(model, machine, prepared=False)
+        yield f"machine-{machine} series upgrade complete"
+
+    def _upgrade_hooks(self, model: str | None, machine: str, *, prepared: bool) -> Iterator[str]:
+        hook = osupgrade.HOOKS[prepared]
+        told: set[str] = set()
+        while True:
+            seen = self._store.revision
+            with self._look(model) as (_, found):
+                units = models.find_machine(found, machine).units
+                done = {unit.name for unit in units if osupgrade.is_prepared(unit) == prepared}
+                waiting = {unit.name for unit in units} - done
+            for name in sorted(done - told):
+                yield f"{name} {hook} completed"
+            told |= done
+            if not waiting:
+                return
+            self._store.wait_for_change(seen)
+
+    def release_upgrade(self, model: str | None, machine: str) -> dict[str, str]:
+        """From which base to which a machine's host can be upgraded."""
+        with self._look(model) as (_, found):
+            host = self._agent(models.find_machine(found, machine)).host
+        target = successor(host.release)
+        if target is None:
+            raise JujuError(f"machine {machine} has {host.release}: the lab has no later base")
+        return {"from": host.release, "to": target}
+
+    def upgrade_release(self, model: str | None, machine: str) -> None:
+        """Stop a machine's host in order, bring its disk to the next base, and start it."""
+        target = self.release_upgrade(model, machine)["to"]
+        with self._change(model) as (_, found):
+            row = models.find_machine(found, machine)
+            row.powered = False
+            agent = self._agent(row)
+        try:
+            agent.host.shutdown()
+            agent.host.upgrade(target)
+        except HostError as error:
+            raise JujuError(str(error)) from None
+        finally:
+            self.power(model, machine, True)
 
     def hosts(self) -> list[dict[str, Any]]:
         """All hosts of the lab, of whatever model."""

@@ -235,6 +235,9 @@ class MachineAgent(threading.Thread):
             return
         with self._store.read() as session:
             machine = session.get(Machine, self.machine_id)
+            if machine.upgrade:
+                # Leaders are pinned until the machine's upgrade is complete.
+                return
             leads = [unit.id for unit in machine.units if leadership.is_leader(unit)]
         if leads:
             with self._store.transaction() as session:

@@ -133,6 +133,7 @@ def add_machine(
         base=spec.base,
         memory_mib=spec.memory_mib,
         networks=spec.networks,
+        upgrade={},
         constraints=dict(wanted),
         secret=secrets.token_urlsafe(24),
     )

@@ -12,7 +12,8 @@ from juju_lab import AGENT_VERSION, names
 from juju_lab.controller import wire
 from juju_lab.controller.context import ActionData
 from juju_lab.controller.guest import GuestPaths
-from juju_lab.controller.uniter import DEPARTED, Hook
+from juju_lab.controller.uniter import DEPARTED, POST_UPGRADE, PRE_UPGRADE, Hook
+from juju_lab.hosts.bases import BASES
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
 _KILLED = (9, 15)
@@ -22,10 +23,15 @@ class Host(Protocol):
     """What the controller asks of a machine; `juju_lab.hosts.Host` is the real one."""
 
     address: str
+    addresses: Sequence[str]
 
     @property
     def running(self) -> bool:
         """Whether it has power."""
+
+    @property
+    def release(self) -> str:
+        """The base that its disk has."""
 
     def start(self) -> None:
         """Switch it on."""
@@ -59,6 +65,9 @@ class Host(Protocol):
     def shutdown(self, timeout: float = 60) -> None:
         """Stop it in order."""
 
+    def upgrade(self, base: str) -> None:
+        """Bring its disk to the next base."""
+
     def destroy(self) -> None:
         """Remove it."""
 
@@ -86,6 +95,7 @@ class Surroundings:
     model: str
     model_uuid: str
     controller_address: str
+    target_base: str = ""
     model_config: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -167,6 +177,11 @@ def environment(
             values[f"{kind}_proxy"] = values[f"{kind.upper()}_PROXY"] = str(config[key])
     if dispatch:
         values["JUJU_DISPATCH_PATH"] = dispatch
+    if hook and around.target_base and hook.kind in (PRE_UPGRADE, POST_UPGRADE):
+        values |= {
+            "JUJU_TARGET_BASE": around.target_base,
+            "JUJU_TARGET_SERIES": BASES[around.target_base].ubuntu_codename,
+        }
     if hook and hook.relation is not None:
         values |= {
             "JUJU_RELATION": hook.endpoint,

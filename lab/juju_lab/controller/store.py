@@ -111,7 +111,7 @@ class Machine(Base):
 
     It is in so many `networks` of the lab; `network` are its interfaces as found there, `tools`
     which build of the guest's programs it has, `secret` what these programs show to run a command
-    in a unit's context.
+    in a unit's context. `upgrade` is its upgrade to another base, see `osupgrade`.
     """
 
     __tablename__ = "machines"
@@ -132,6 +132,7 @@ class Machine(Base):
     networks: Mapped[int] = mapped_column(default=1)
     network: Mapped[list] = mapped_column(default=list)
     tools: Mapped[str] = mapped_column(default="")
+    upgrade: Mapped[dict] = mapped_column(default=dict)
     secret: Mapped[str]
     model: Mapped[Model] = relationship(back_populates="machines")
     units: Mapped[list["Unit"]] = relationship(back_populates="machine", order_by="Unit.id")

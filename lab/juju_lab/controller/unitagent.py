@@ -19,6 +19,7 @@ from juju_lab.controller import (
     charmdir,
     leadership,
     models,
+    osupgrade,
     relations,
     tasks,
     uniter,
@@ -184,6 +185,7 @@ class UnitAgent(threading.Thread):
             },
             tasks=tuple(task.number for task in pending),
             resolved=unit.resolved,
+            upgrade=unit.machine.upgrade.get("phase", ""),
             retry_due=bool(automatic and self._retry_at and self._retry_at <= now),
             update_status_due=bool(self._update_status_at and self._update_status_at <= now),
         )
@@ -196,6 +198,7 @@ class UnitAgent(threading.Thread):
             model=model.name,
             model_uuid=model.uuid,
             controller_address=self._world.controller_address,
+            target_base=unit.machine.upgrade.get("base", ""),
             model_config=dict(model.config),
         )
 
@@ -238,6 +241,7 @@ class UnitAgent(threading.Thread):
             yield session, unit
             local = Local.from_json(unit.agent)
             unit.agent = uniter.committed(local, step.operation, step.remote).to_json()
+            osupgrade.collect(unit.machine)
         self._plan_update_status()
 
     def _row(self, session: Session) -> Unit:

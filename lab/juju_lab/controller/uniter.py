@@ -12,6 +12,8 @@ from typing import Any
 CREATED, JOINED, CHANGED = "relation-created", "relation-joined", "relation-changed"
 DEPARTED, BROKEN = "relation-departed", "relation-broken"
 RETRY, NO_RETRY = "retry", "no-retry"
+PRE_UPGRADE, POST_UPGRADE = "pre-series-upgrade", "post-series-upgrade"
+PREPARE, COMPLETE = "prepare", "complete"
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class Local:
 
     `charm` is the unpacked revision, None before the first; `config` the hash config-changed last
     saw, None to have it run; `leader_settings` the version leader-settings-changed last saw.
-    `relations` holds those whose relation-created has run.
+    `prepared` says that its machine's upgrade may begin, or goes on; `relations` holds those whose
+    relation-created has run.
     """
 
     charm: int | None = None
@@ -104,6 +107,7 @@ class Local:
     leader: bool = False
     leader_settings: int | None = None
     boot_id: str = ""
+    prepared: bool = False
     status_set: bool = False
     relations: Mapping[int, LocalRelation] = field(default_factory=dict)
 
@@ -139,7 +143,11 @@ class RemoteRelation:
 
 @dataclass(frozen=True)
 class Remote:
-    """What the controller wants of a unit at one moment."""
+    """What the controller wants of a unit at one moment.
+
+    `upgrade` is the phase of its machine's upgrade to another base, PREPARE or COMPLETE, empty
+    without one.
+    """
 
     unit: str
     charm: int
@@ -152,6 +160,7 @@ class Remote:
     relations: Mapping[int, RemoteRelation] = field(default_factory=dict)
     tasks: tuple[int, ...] = ()
     resolved: str = ""
+    upgrade: str = ""
     retry_due: bool = False
     update_status_due: bool = False
 
@@ -160,6 +169,13 @@ def next_operation(local: Local, remote: Remote) -> Operation | None:
     """What the agent does next, None when there is nothing to do."""
     if local.removed:
         return Finish()
+    if local.installed and not local.pending and (remote.upgrade or local.prepared):
+        if local.prepared and remote.upgrade == PREPARE:
+            return None
+        if not local.prepared and remote.upgrade == PREPARE:
+            return Hook(PRE_UPGRADE)
+        if local.prepared:
+            return Hook(POST_UPGRADE)
     if local.started and not local.stopped and remote.boot_id != local.boot_id:
         return Hook("start", rebooted=True)
     if local.failed:
@@ -357,6 +373,8 @@ def _after_hook(local: Local, hook: Hook, remote: Remote) -> Local:
             return replace(local, stopped=True)
         case "remove":
             return replace(local, removed=True)
+        case "pre-series-upgrade" | "post-series-upgrade":
+            return replace(local, prepared=hook.kind == PRE_UPGRADE)
     if hook.relation is None or hook.relation not in remote.relations:
         return local
     if hook.kind == BROKEN:

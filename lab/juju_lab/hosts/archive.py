@@ -24,11 +24,12 @@ Trusted: yes
 
 _REPACK = Path(__file__).parent / "scripts" / "repack-debs"
 _UPDATE = ["apt-get", "update"]
-_DOWNLOAD = [
-    *("apt-get", "install", "--download-only", "--yes", "--no-install-recommends"),
+_DOWNLOAD_ONLY = [
+    *("--download-only", "--yes", "--no-install-recommends"),
     *("--option", "APT::Sandbox::User=root"),
-    *PACKAGES,
 ]
+_DOWNLOAD = ["apt-get", "install", *_DOWNLOAD_ONLY, *PACKAGES]
+_DOWNLOAD_UPGRADE = ["apt-get", "dist-upgrade", *_DOWNLOAD_ONLY]
 # One hash is enough for a copy on the same disk.
 _INDEX = [
     "apt-ftparchive",
@@ -42,15 +43,28 @@ def recipe(rootfs: Path) -> list[object]:
     return [rootfs.name, _DOWNLOAD, _REPACK.read_text(), _INDEX]
 
 
-def build(base: Base, rootfs: Path, target: Path, log: Path) -> None:
-    """Make the archive for `base` in the directory `target`, relative to what `rootfs` has."""
+def upgrade_recipe(old: Path, new: Path) -> list[object]:
+    """What an archive for an upgrade from the tree `old` to the release of `new` is made of."""
+    return [old.name, new.name, _DOWNLOAD, _DOWNLOAD_UPGRADE, _REPACK.read_text(), _INDEX]
+
+
+def build(base: Base, rootfs: Path, target: Path, log: Path, upgraded: Path | None = None) -> None:
+    """Make the archive for `base` in the directory `target`, relative to what `rootfs` has.
+
+    With `upgraded`, a tree of the release before, it holds what that lacks, newer versions of what
+    it has included.
+    """
     lists = target / "lists"
     for directory in (lists / "partial", target / "partial"):
         directory.mkdir(parents=True)
     binds = [(lists, "/var/lib/apt/lists"), (target, "/var/cache/apt/archives")]
+    downloads = [_DOWNLOAD]
+    if upgraded:
+        binds.append((rootfs / "etc/apt", "/etc/apt"))
+        downloads.append(_DOWNLOAD_UPGRADE)
     what = f"Downloading the packages for {base.suite} hosts"
-    for argv in (_UPDATE, _DOWNLOAD):
-        sandbox.run(sandbox.in_chroot(rootfs, argv, binds=binds), what=what, log=log)
+    for argv in (_UPDATE, *downloads):
+        sandbox.run(sandbox.in_chroot(upgraded or rootfs, argv, binds=binds), what=what, log=log)
     for leftover in (lists, target / "partial"):
         shutil.rmtree(leftover)
     (target / "lock").unlink(missing_ok=True)

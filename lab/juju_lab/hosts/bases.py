@@ -108,3 +108,9 @@ BASES = {
     )
 }
 DEFAULT_BASE = "ubuntu@24.04"
+
+
+def successor(name: str) -> str | None:
+    """The base that do-release-upgrade leads to from the base `name`, None from the last one."""
+    later = sorted(base for base in BASES if base > name)
+    return later[0] if later else None

@@ -165,6 +165,18 @@ class Host(ABC):
                 self._network.unplug(self.slot)
                 shutil.rmtree(self.directory)
 
+    @property
+    def release(self) -> str:
+        """The base that its disk has: another one than at first after an upgrade."""
+        return self.base
+
+    def upgrade(self, base: str) -> None:
+        """Bring its disk to the next base, as do-release-upgrade would; it must be off.
+
+        Raises HostError; the disk is then as it was.
+        """
+        raise HostError(f"{self.kind} hosts cannot be upgraded")
+
     def set_link(self, up: bool) -> None:
         """Plug its network cable in, or pull it."""
         self._network.set_link(self.slot, up)
@@ -186,9 +198,14 @@ class Host(ABC):
         if not link.is_symlink():
             if not artefact.exists():
                 raise HostError(f"{self.hostname}: base {self.base} is not prepared")
-            self._images.claim(artefact, self.directory)
-            link.symlink_to(artefact)
+            self._claim(name, artefact)
         return link.readlink()
+
+    def _claim(self, name: str, artefact: Path) -> None:
+        link = self.directory / name
+        link.unlink(missing_ok=True)
+        self._images.claim(artefact, self.directory)
+        link.symlink_to(artefact)
 
     def _last_words(self) -> str:
         try:

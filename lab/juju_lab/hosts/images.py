@@ -21,6 +21,7 @@ Progress = Callable[..., None]
 DISK_SIZE = "8G"
 
 _GUEST = Path(__file__).parent / "guest"
+_UPGRADE = Path(__file__).parent / "scripts" / "upgrade-disk"
 _UNREAD = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*")
 # What slows a host's start and does nothing for it: first-boot work is done in the image, there
 # are no terminals, no swap, no firmware, and the clock is the machine's.
@@ -110,6 +111,42 @@ class Images:
             if not self.prepared(name):
                 self._prepare(BASES[name], progress)
 
+    def upgrade_archive(self, old_name: str, new_name: str) -> Path:
+        """Place of the packages that bring a host of one base to the next."""
+        old, new = self.of(old_name).rootfs, self.of(new_name).rootfs
+        name = f"{BASES[new_name].suite}-upgrade"
+        return self._cache.path(name, archive.upgrade_recipe(old, new))
+
+    def prepare_upgrade(self, old_name: str, new_name: str, progress: Progress) -> None:
+        """Make what is missing for upgrades of hosts; raises HostError."""
+        self.prepare([old_name, new_name], progress)
+        path = self.upgrade_archive(old_name, new_name)
+        if path.exists():
+            return
+        old, new, base = self.of(old_name), self.of(new_name), BASES[new_name]
+        log = self._cache.directory / "logs" / f"{path.name}.log"
+        step = f"package archive for upgrades to {base.suite}"
+        progress(step)
+        self._cache.make(
+            path,
+            lambda target: archive.build(base, new.rootfs, target, log, upgraded=old.rootfs),
+        )
+        progress(step, done=True)
+        self._cache.prune(path)
+
+    def upgrade(self, disk: Path, old_name: str, new_name: str, log: Path) -> None:
+        """Bring the disk of a host, which must be off, from one base to the next."""
+        base, packages = BASES[new_name], self.upgrade_archive(old_name, new_name)
+        files = disk.with_name(f"{disk.name}.files")
+        try:
+            _write(files / "etc/os-release", base.os_release)
+            _write(files / "etc/lsb-release", base.lsb_release)
+            _trim_systemd(files, self.of(new_name).rootfs)
+            argv = [str(_UPGRADE), str(disk), str(packages), archive.MOUNT_POINT, str(files)]
+            sandbox.run(sandbox.confined(argv), what=f"Upgrade to {base.suite}", log=log)
+        finally:
+            remove(files)
+
     def claim(self, path: Path, owner: Path) -> None:
         """Keep the artefact at `path` for as long as the directory `owner` exists."""
         self._cache.claim(path, owner)
@@ -178,7 +215,7 @@ def _build_disk(base: Base, images: BaseImages, target: Path, log: Path) -> None
     try:
         _copy(images.rootfs, tree)
         _customise(base, images, tree, log)
-        _trim_systemd(tree)
+        _trim_systemd(tree, tree)
         what = f"Making the disk image of {base.suite}"
         argv = [*_MKE2FS, "-d", str(tree), str(target), DISK_SIZE]
         sandbox.run(sandbox.confined(argv), what=what, log=log)
@@ -232,14 +269,16 @@ def _customise(base: Base, images: BaseImages, tree: Path, log: Path) -> None:
         sandbox.run(sandbox.in_chroot(tree, argv, binds=binds), what=what, log=log)
 
 
-def _trim_systemd(tree: Path) -> None:
+def _trim_systemd(tree: Path, system: Path) -> None:
+    """Mask in `tree` what a host does without of what `system` has."""
     units = tree / "etc/systemd/system"
     generators = tree / "etc/systemd/system-generators"
-    generators.mkdir(parents=True, exist_ok=True)
+    for directory in (units, generators):
+        directory.mkdir(parents=True, exist_ok=True)
     for unit in _MASKED_UNITS:
         (units / unit).unlink(missing_ok=True)
         (units / unit).symlink_to("/dev/null")
-    for generator in (tree / "usr/lib/systemd/system-generators").iterdir():
+    for generator in (system / "usr/lib/systemd/system-generators").iterdir():
         if generator.name not in _KEPT_GENERATORS:
             (generators / generator.name).symlink_to("/dev/null")
     (units / "default.target").symlink_to("/usr/lib/systemd/system/multi-user.target")

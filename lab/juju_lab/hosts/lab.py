@@ -49,6 +49,10 @@ class Lab:
         """
         self._images.prepare(bases, progress)
 
+    def prepare_upgrade(self, progress: Progress, old: str, new: str) -> None:
+        """Have the packages that bring hosts from one base to the next, made or from the cache."""
+        self._images.prepare_upgrade(old, new, progress)
+
     def up(self, progress: Progress = _silent) -> None:
         """Have the network and the keys. Hosts of an earlier run that still run are kept."""
         with locked(self.settings.state_dir / "lock"):

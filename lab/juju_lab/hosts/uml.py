@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import ClassVar
 
-from juju_lab.hosts import spec
+from juju_lab.hosts import cow, spec
 from juju_lab.hosts.errors import HostError
 from juju_lab.hosts.host import Host
 from juju_lab.hosts.network import enter
@@ -23,14 +23,45 @@ class UmlHost(Host):
 
     _shutdown_argv: ClassVar = ["systemctl", "poweroff"]
 
+    @property
+    def _cow(self) -> Path:
+        """Its disk as it differs from the base's image, until its first upgrade."""
+        return self.directory / "disk.cow"
+
+    @property
+    def _whole(self) -> Path:
+        """Its disk since an upgrade: all of it, for the image is that of another base."""
+        return self.directory / "disk.img"
+
+    @property
+    def release(self) -> str:
+        upgraded = self.directory / "release"
+        return upgraded.read_text() if self._whole.exists() else self.base
+
+    def upgrade(self, base: str) -> None:
+        with self._locked():
+            if self.running:
+                raise HostError(f"{self.hostname} runs: a disk is upgraded while its host is off")
+            packages = self._images.upgrade_archive(self.release, base)
+            if not packages.exists():
+                raise HostError(f"the upgrade from {self.release} to {base} is not prepared")
+            disk, log = self.directory / "disk.new", self.directory / "upgrade.log"
+            log.unlink(missing_ok=True)
+            cow.flatten(self._cow, (self.directory / "image").readlink(), disk)
+            self._images.upgrade(disk, self.release, base, log)
+            self._claim("archive", self._images.of(base).archive)
+            (self.directory / "release").write_text(base)
+            disk.rename(self._whole)
+            self._cow.unlink()
+
     def _boot(self) -> None:
         images = self._images.of(self.base)
         disk = self._claimed("image", images.disk)
         packages = self._claimed("archive", images.archive)
-        cow = self.directory / "disk.cow"
         if not (self.directory / "booted").exists():
             # Whatever an interrupted first start left is no disk to boot from.
-            cow.unlink(missing_ok=True)
+            self._cow.unlink(missing_ok=True)
+        drive = str(self._whole) if self._whole.exists() else f"{self._cow},{disk}"
         devices = self._network.plug_taps(self.slot, self.spec.networks)
         memory = memory_directory(self.spec.memory_mib, self.directory)
         self._process.spawn(
@@ -39,7 +70,7 @@ class UmlHost(Host):
                 *("unshare", "--pid", "--fork", "--kill-child=KILL", "--"),
                 str(_KEEP_TICKING),
                 *("taskset", "--cpu-list", str(processor(self.slot))),
-                *kernel_argv(self.spec, self.directory, cow, disk, devices),
+                *kernel_argv(self.spec, self.directory, drive, devices),
                 f"lab.seed={self._ssh.seed}",
                 f"lab.archive={packages}",
             ],
@@ -51,9 +82,7 @@ class UmlHost(Host):
         self.run(["sh", "-c", _WAIT_BOOTED], timeout=timeout)
 
 
-def kernel_argv(
-    host: HostSpec, directory: Path, cow: Path, disk: Path, devices: list[str]
-) -> list[str]:
+def kernel_argv(host: HostSpec, directory: Path, drive: str, devices: list[str]) -> list[str]:
     """Command line of the kernel, with what its init reads from it, but for the lab's places."""
     addresses = spec.addresses(host.slot, host.networks)
     return [
@@ -62,7 +91,7 @@ def kernel_argv(
         # Its control directory goes with the host, and its name tells whose process it is.
         f"uml_dir={directory}/",
         *("umid=uml", "noreboot"),
-        f"ubd0={cow},{disk}",
+        f"ubd0={drive}",
         *("root=/dev/ubda", "rw"),
         *("con=null", "con0=null,fd:1", "con1=null", "ssl=null"),
         *(

@@ -9,13 +9,8 @@ from juju_lab.hosts import HostSpec, uml
 
 
 def test_the_kernel_is_told_disk_memory_network_and_who_it_is():
-    argv = uml.kernel_argv(
-        HostSpec(slot=4, memory_mib=512),
-        Path("/s/4"),
-        Path("/s/4/disk.cow"),
-        Path("/c/d"),
-        ["tap"],
-    )
+    host = HostSpec(slot=4, memory_mib=512)
+    argv = uml.kernel_argv(host, Path("/s/4"), "/s/4/disk.cow,/c/d", ["tap"])
     assert argv[0] == "linux.uml"
     assert "mem=512M" in argv
     assert "ubd0=/s/4/disk.cow,/c/d" in argv
@@ -27,16 +22,14 @@ def test_the_kernel_is_told_disk_memory_network_and_who_it_is():
 
 
 def test_a_host_in_two_networks_has_ipv4_and_ipv6_in_both():
-    argv = uml.kernel_argv(
-        HostSpec(slot=4, networks=2), Path("/s"), Path("/s/c"), Path("/d"), ["tap", "other"]
-    )
+    argv = uml.kernel_argv(HostSpec(slot=4, networks=2), Path("/s"), "/s/c,/d", ["tap", "other"])
     assert "vec1:transport=tap,ifname=other,mac=02:86:00:00:00:0e,depth=128,gro=1" in argv
     assert "lab.vec0=10.85.0.14/24,fd85::14/64" in argv
     assert "lab.vec1=10.86.0.14/24,fd86::14/64" in argv
 
 
 def test_a_guests_reboot_ends_the_kernel_so_that_it_is_started_anew():
-    argv = uml.kernel_argv(HostSpec(slot=1), Path("/s"), Path("/s/c"), Path("/d"), ["tap"])
+    argv = uml.kernel_argv(HostSpec(slot=1), Path("/s"), "/s/c,/d", ["tap"])
     assert "noreboot" in argv
 
 
