@@ -71,7 +71,14 @@ def main(
         for number, charm in enumerate(opened):
             other = opened[1 - number] if len(opened) == 2 else None
             recording = record(
-                charm, str(charms[number]), wanted, console, stage=stage, keep=keep, other=other
+                charm,
+                str(charms[number]),
+                wanted,
+                console,
+                directory,
+                stage=stage,
+                keep=keep,
+                other=other,
             )
             judged.append(report.Judged(recording, judge.judge(lines, recording)))
             report.write(judged, directory)
@@ -86,6 +93,7 @@ def record(
     label: str,
     wanted: Sequence[str],
     console: Console,
+    directory: Path,
     *,
     stage: bool,
     keep: bool = False,
@@ -110,6 +118,7 @@ def record(
             console.print(f"[dim]{scenario.name}: {scenario.tells}[/dim]")
             scene = scenarios.play(scenario, model, other)
             recording.scenes[scenario.name] = scene
+            recording.save(directory / "recording.json")
             told = f"ended early: {scene.error}" if scene.error else "done"
             console.print(f"  {scene.seconds:.0f} s, {told}", markup=False)
     return recording

@@ -274,10 +274,9 @@ class Model:
         """Machines of a stage, ready to be gateways; none in the lab, where Juju makes them."""
         if not self.staged:
             return []
-        told = self.juju.cli(
-            "add-machine", "--constraints", "virt-type=container", "-n", str(count)
-        )
-        machines = re.findall(r"created machine (\d+)", told)
+        before = set(self.juju.status().machines)
+        self.juju.cli("add-machine", "--constraints", "virt-type=container", "-n", str(count))
+        machines = sorted(set(self.juju.status().machines) - before, key=int)
         self.wait(
             lambda status: all(
                 status.machines[number].juju_status.current == "started" for number in machines
