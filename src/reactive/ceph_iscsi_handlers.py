@@ -16,10 +16,13 @@ Flags of this module, and of the layers and interfaces that it listens to:
 ``certificates.*.changed``       set by the interface; cleared here when what came is in use
 ``admin-access.connected``       the API has clients in the model
 ``charm.paused``                 set and cleared by the actions, in the charm class
+``gateway.down``                 a daemon was found down by update-status; set there, cleared when
+                                 the gateway is announced again, in the charm class
 
 Everything is computed anew in each hook, so handlers stay in force as long as their flags do. In
-update-status nothing is done but this: while a unit waits for its turn to restart, the leader sees
-whether another's has run out, and the unit whether others serve again; no other hook would tell.
+update-status nothing is done but what no other hook would tell: that a daemon has gone down, to
+the peers; and, while a unit waits for its turn to restart, whether another's turn has run out, to
+the leader, and whether others serve again, to the unit.
 """
 
 import charms.reactive as reactive
@@ -103,6 +106,12 @@ def configure():
 def take_turn():
     with charm.provide_charm_instance() as gateway:
         gateway.reconfigure()
+
+
+@reactive.when("config.rendered", "cluster.connected", "is-update-status-hook")
+def watch():
+    with charm.provide_charm_instance() as gateway:
+        gateway.watch(reactive.endpoint_from_name("cluster"))
 
 
 @reactive.when("config.rendered", "cluster.connected")

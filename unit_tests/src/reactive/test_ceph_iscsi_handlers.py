@@ -74,6 +74,7 @@ def test_the_table_of_handlers(handlers):
             ),
             "when_not": (QUIET,),
         },
+        "watch": {"when": ("config.rendered", "cluster.connected", QUIET)},
         "withdraw": {
             "when": ("config.rendered", "cluster.connected"),
             "when_not": ("ceph-client.available", QUIET),
@@ -82,10 +83,11 @@ def test_the_table_of_handlers(handlers):
     }
 
 
-def test_in_update_status_only_turns_to_restart_are_looked_at_and_only_if_there_are_any(handlers):
+def test_in_update_status_daemons_are_looked_at_and_turns_to_restart_if_there_are_any(handlers):
     _, table, _ = handlers
     awake = {name for name, flags in table.items() if QUIET not in flags.get("when_not", ())}
-    assert awake == {"hand_out_turns", "take_turn"}
+    assert awake == {"hand_out_turns", "take_turn", "watch"}
+    awake.remove("watch")
     assert all(any("cluster.restart" in flag for flag in table[name]["when"]) for name in awake)
 
 

@@ -30,6 +30,7 @@ from ceph_iscsi.errors import GatewayError
 from charmhelpers.core import hookenv
 
 PAUSED = "charm.paused"
+DOWN = "gateway.down"
 CONTAINER_NOTE = Path("/run/systemd/container")
 API_USER = "admin"
 API_PORT = 5000
@@ -372,7 +373,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         while True:
             self.write_live_settings(self.context(ceph, cluster, admin_access))
             rotation.acknowledge(cluster)
-            if not rotation.advance(cluster):
+            if not GATEWAY_CFG.exists() or not rotation.advance(cluster):
                 break
 
     def write_live_settings(self, context: dict[str, Any]) -> None:
@@ -438,7 +439,20 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             hookenv.log(f"not announced as a gateway: {error}")
             cluster.withdraw_ready()
         else:
+            reactive.clear_flag(DOWN)
             cluster.announce_ready(socket.getfqdn())
+
+    def watch(self, cluster: Any) -> None:
+        """Tell the peers when a daemon has gone down, or has come back, with no hook's doing.
+
+        :param cluster: endpoint of the peers
+        """
+        down = bool(services.stopped(*services.MANAGED))
+        if down and not reactive.is_flag_set(DOWN):
+            reactive.set_flag(DOWN)
+            cluster.withdraw_ready()
+        elif reactive.is_flag_set(DOWN) and not down:
+            self.announce(cluster)
 
     def remove_departed(self, cluster: Any) -> None:
         """Take units that have left out of the stored targets, on the leader; else see it done.

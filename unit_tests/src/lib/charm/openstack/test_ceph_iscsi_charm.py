@@ -542,6 +542,14 @@ def test_on_a_single_unit_it_is_used_and_the_previous_one_forgotten_in_the_same_
     assert "api_password = new\nother_api_password =\n" in text
 
 
+def test_a_unit_that_comes_amid_a_change_of_passwords_begins_with_both(machine):
+    peers = rotating_peers()
+    configure(peers)
+    text = content(machine, "iscsi-gateway.cfg")
+    assert f"api_password = {'s' * 32}\nother_api_password = new\n" in text
+    assert peers.seen
+
+
 class RotatingPeers(FakePeers):
     """Peers to whom the leader has told a new password; another unit has not taken it yet."""
 
@@ -948,6 +956,40 @@ def test_a_service_that_does_not_stop_leaves_the_unit_paused(machine, cluster, m
     with pytest.raises(GatewayError):
         gateway().pause()
     assert reactive.is_flag_set("charm.paused")
+
+
+def test_a_gateway_whose_daemon_went_down_is_withdrawn_until_it_is_back(machine, monkeypatch):
+    down = ["rbd-target-gw"]
+    monkeypatch.setattr(services, "stopped", lambda *names: down)
+    peers = peers_with_password()
+    peers.ready = "host-1.lab"
+    gateway().watch(peers)
+    assert peers.ready is None
+    peers.withdraw_ready = None  # once is enough
+    gateway().watch(peers)
+    down.clear()
+    gateway().watch(peers)
+    assert peers.ready == "host-1.lab"
+
+
+def test_a_gateway_that_runs_has_nothing_to_tell_between_hooks(machine, monkeypatch):
+    monkeypatch.setattr(services, "stopped", lambda *names: [])
+    peers = peers_with_password()
+    peers.withdraw_ready = peers.announce_ready = None
+    gateway().watch(peers)
+
+
+def test_a_gateway_whose_api_does_not_answer_yet_stays_withdrawn(machine, monkeypatch):
+    peers = peers_with_password()
+    monkeypatch.setattr(services, "stopped", lambda *names: ["rbd-target-api"])
+    gateway().watch(peers)
+    monkeypatch.setattr(services, "stopped", lambda *names: [])
+    machine.api = None
+    gateway().watch(peers)
+    assert peers.ready is None
+    machine.api = "host-1.lab"
+    gateway().watch(peers)
+    assert peers.ready == "host-1.lab"
 
 
 def test_resuming_starts_on_the_files_as_they_are_now(machine, cluster):
