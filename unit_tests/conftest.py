@@ -8,6 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # In a built charm, lib/ of every layer becomes one directory; the namespace packages (charm,
 # charms) span several of these here.
 for part in (
+    ".",
     "lab",
     "src",
     "src/lib",
