@@ -61,7 +61,7 @@ def main(
     if mutants:
         from equivalence import mutation
 
-        sys.exit(0 if mutation.run(charms[0], console, directory, keep=keep) else 1)
+        sys.exit(0 if mutation.run(charms[0], console, keep=keep) else 1)
     judged = []
     with ExitStack() as stack:
         try:

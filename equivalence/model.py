@@ -159,6 +159,13 @@ class Model:
         self.juju.deploy(charm or self.charm, self.application, num_units=count, **placed)
         self.settle()
 
+    def clear(self) -> None:
+        """Remove the gateways, and what only they use; Ceph stays."""
+        for name in self.applications():
+            if name != MONITORS:
+                self.juju.remove_application(name)
+        self.wait(lambda status: set(status.apps) <= {MONITORS}, "the gateways to be gone")
+
     def add_units(self, count: int) -> None:
         """Add gateways."""
         machines = self._machines(count)

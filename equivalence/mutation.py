@@ -1,0 +1,178 @@
+"""Mutants: the project's own charm with one behaviour changed; each must be caught, and named."""
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from equivalence import contract, judge, package, scenarios
+from equivalence.record import Recording
+
+HERE = Path(__file__).resolve().parent
+
+
+class MutantError(Exception):
+    """A mutant can't be made: what it changes is not there, or more than once."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One replacement in one file; ``within`` names the function that it is in."""
+
+    file: str
+    old: str
+    new: str
+    within: str = ""
+
+    def apply(self, text: str) -> str:
+        """The text with the change made.
+
+        :raises MutantError: what is to be replaced is not there exactly once
+        """
+        start, end = 0, len(text)
+        if self.within:
+            found = re.search(rf"^( *)def {self.within}\b.*?(?=^\1\S|\Z)", text, re.M | re.S)
+            start, end = found.span() if found else (0, 0)
+        if text.count(self.old, start, end) != 1:
+            where = f"{self.file}, {self.within}" if self.within else self.file
+            raise MutantError(f"{where}: {self.old!r} is not there exactly once")
+        at = text.index(self.old, start)
+        return f"{text[:at]}{self.new}{text[at + len(self.old) :]}"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A changed behaviour, the scenario that shows it, and the findings that must name it."""
+
+    name: str
+    scenario: str
+    changes: tuple[Change, ...]
+    found: frozenset[str]
+
+    def mutate(self, charm: Path) -> None:
+        """Change a built charm's files."""
+        for change in self.changes:
+            file = charm / change.file
+            file.write_text(change.apply(file.read_text()))
+
+
+@cache
+def load(path: Path = HERE / "mutants.yaml") -> tuple[Mutant, ...]:
+    """The table of mutants."""
+    return tuple(
+        Mutant(
+            name=entry["name"],
+            scenario=entry["scenario"],
+            changes=tuple(_change(part) for part in (entry, *entry.get("also", ()))),
+            found=frozenset(entry["found"]),
+        )
+        for entry in yaml.safe_load(path.read_text())
+    )
+
+
+def _change(entry: Mapping[str, Any]) -> Change:
+    return Change(entry["file"], entry["old"], entry["new"], entry.get("in", ""))
+
+
+def batches(mutants: tuple[Mutant, ...]) -> Iterator[tuple[str, list[Mutant]]]:
+    """Mutants that are judged together: those of a scenario, each of `package` alone."""
+    for name in dict.fromkeys(mutant.scenario for mutant in mutants):
+        batch = [mutant for mutant in mutants if mutant.scenario == name]
+        if name == "package":
+            yield from ((name, [mutant]) for mutant in batch)
+        else:
+            yield name, batch
+
+
+def faults(recording: Recording) -> dict[str, str]:
+    """What is wrong with a charm that claims the better way: why, by the observable's name."""
+    findings = judge.judge(contract.load(), recording)
+    return {fault.name: fault.why for fault in judge.faults(findings, strict=True)}
+
+
+def verdict(
+    batch: list[Mutant], before: Mapping[str, str], after: Mapping[str, str]
+) -> tuple[list[Mutant], set[str]]:
+    """Mutants that were not caught, and findings that no mutant explains.
+
+    :param before: faults of the charm as it is, which say nothing about the mutants
+    """
+    expected = set().union(*(mutant.found for mutant in batch))
+    missed = [mutant for mutant in batch if not mutant.found <= set(after)]
+    return missed, set(after) - set(before) - expected
+
+
+def run(charm: Path, console: Console, *, keep: bool) -> bool:
+    """Judge all mutants, on a stage; print what was found; whether all were caught and named."""
+    from equivalence import cli
+
+    table = Table(title="Mutants", header_style="bold")
+    for column in ("mutant", "scenario", "verdict", "found"):
+        table.add_column(column)
+    good = True
+    with package.opened(charm) as original, cli.Lab(keep=keep) as juju:
+        stage = Stage(juju, console)
+        for name, batch in batches(load()):
+            with mutated(original, batch) as changed:
+                before = faults(stage.record(original, name))
+                after = faults(stage.record(changed, name))
+            missed, unexplained = verdict(batch, before, after)
+            good = good and not missed and not unexplained
+            for mutant in batch:
+                told = "; ".join(f"{key}: {after[key]}" for key in mutant.found & set(after))
+                caught = "[red]missed[/red]" if mutant in missed else "[green]caught[/green]"
+                table.add_row(mutant.name, name, caught, told[:200])
+            for key in sorted(unexplained):
+                table.add_row("", name, "[red]unexplained[/red]", f"{key}: {after[key]}"[:200])
+    console.print(table)
+    return good
+
+
+class Stage:
+    """Records one scenario at a time, of one charm after the other, in one model."""
+
+    def __init__(self, juju: Any, console: Console) -> None:
+        self._juju = juju
+        self._console = console
+        self._known: dict[tuple[Path, str], Recording] = {}
+
+    def record(self, charm: Path, name: str) -> Recording:
+        """What a scenario shows of a charm; the same charm's is recorded once."""
+        if (charm, name) not in self._known:
+            self._known[charm, name] = self._record(charm, name)
+        return self._known[charm, name]
+
+    def _record(self, charm: Path, name: str) -> Recording:
+        from equivalence.model import Model
+
+        recording = Recording(str(charm), package.framework(charm), "stage")
+        if name == "package":
+            recording.scenes[name] = scenarios.play_package(charm)
+            return recording
+        model = Model(self._juju, charm, staged=True)
+        model.clear()
+        scenario = next(known for known in scenarios.SCENARIOS if known.name == name)
+        recording.scenes[name] = scene = scenarios.play(scenario, model)
+        told = f"ended early: {scene.error}" if scene.error else "done"
+        self._console.print(f"  {name}: {scene.seconds:.0f} s, {told}", markup=False)
+        return recording
+
+
+@contextmanager
+def mutated(charm: Path, batch: list[Mutant]) -> Iterator[Path]:
+    """A copy of a built charm with the changes of some mutants."""
+    with TemporaryDirectory(prefix="mutant-") as place:
+        changed = Path(place, "charm")
+        shutil.copytree(charm, changed, symlinks=True)
+        for mutant in batch:
+            mutant.mutate(changed)
+        yield changed
