@@ -31,6 +31,7 @@ BUILT = REPOSITORY / "build" / "ceph-iscsi"
 @click.option("--strict", is_flag=True, help="Where there is a better way, ask for it.")
 @click.option("--keep", is_flag=True, help="Leave the lab as it is at the end, and take it up.")
 @click.option("--contract", "show", is_flag=True, help="Print the contract with its tests.")
+@click.option("--operator-charm", is_flag=True, help="Have the small operator charm as well.")
 @click.option("--mutants", is_flag=True, help="Judge mutants of one charm, each to be caught.")
 @click.option(
     "--report",
@@ -46,6 +47,7 @@ def main(
     strict: bool,
     keep: bool,
     show: bool,
+    operator_charm: bool,
     mutants: bool,
     directory: Path,
 ) -> None:
@@ -55,7 +57,11 @@ def main(
         print(contract.table(lines))
         return
     console = Console(width=max(Console().width, 120))
-    charms = charms or [BUILT]
+    charms = list(charms) or [BUILT]
+    if operator_charm:
+        from equivalence.operator_charm import build
+
+        charms.append(build(REPOSITORY / "build" / "operator" / "ceph-iscsi"))
     if len(charms) > 2:
         raise click.UsageError("one charm, or two")
     if mutants:
