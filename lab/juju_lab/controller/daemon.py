@@ -114,6 +114,9 @@ def main() -> None:
     daemon.stop()
     world.store.close()
     _LOG.info("ended")
+    # Threads that still wait for a host must not meet an interpreter that is being taken apart.
+    logging.shutdown()
+    os._exit(0)
 
 
 if __name__ == "__main__":

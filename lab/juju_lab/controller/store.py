@@ -385,8 +385,9 @@ class Store:
         return self.revision
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._engine.dispose()
+        """Let go of the file, once nobody is reading or writing."""
+        with self._alone():
+            self._engine.dispose()
 
 
 def _tune(connection: Any, _record: Any) -> None:

@@ -4,21 +4,24 @@
 is one machine: start it, run commands on it, cut its power.
 """
 
-from juju_lab.hosts.bases import BASES, DEFAULT_BASE
-from juju_lab.hosts.errors import CommandFailed, HostError, PreflightError
-from juju_lab.hosts.host import Host
-from juju_lab.hosts.lab import Lab
-from juju_lab.hosts.settings import Settings
-from juju_lab.hosts.spec import HostSpec
+import importlib
+from typing import Any
 
-__all__ = [
-    "BASES",
-    "DEFAULT_BASE",
-    "CommandFailed",
-    "Host",
-    "HostError",
-    "HostSpec",
-    "Lab",
-    "PreflightError",
-    "Settings",
-]
+# Loaded when asked for: the command, which is called often, needs few of them.
+_MODULES = {
+    "BASES": "bases",
+    "DEFAULT_BASE": "bases",
+    "CommandFailed": "errors",
+    "Host": "host",
+    "HostError": "errors",
+    "HostSpec": "spec",
+    "Lab": "lab",
+    "PreflightError": "errors",
+    "Settings": "settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
