@@ -19,6 +19,8 @@ NAME = "functional"
 ORDER = (
     "deploy",
     "target",
+    "life",
+    "faults",
     "io",
     "pause",
     "maintenance",

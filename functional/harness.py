@@ -4,6 +4,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
 
 #: Seconds: less than any initiator waits for a broken session, more than a drained one needs.
 UNDRAINED = 10
+
+#: Seconds for an action, on a machine that does much else.
+ACTION_LIMIT = 400
+
+_background = ThreadPoolExecutor(4)
 
 #: Prints the gateway's whole configuration, asked as rbd-target-api's own administrator.
 READ_API = """
@@ -71,6 +77,10 @@ SECOND = Client(
 )
 
 
+def _given(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {key.replace("_", "-"): value for key, value in parameters.items() if value is not None}
+
+
 class Model:
     """The model under test and the words for what is done to it."""
 
@@ -112,6 +122,32 @@ class Model:
         shown = json.loads(self.juju.cli("show-unit", reader, "--format", "json"))[reader]
         relation = next(r for r in shown["relation-info"] if r["endpoint"] == endpoint)
         return relation["related-units"][unit]["data"]
+
+    def ceph(self, *command: str) -> str:
+        """Run a command of Ceph's as its administrator."""
+        return self.run_on("ceph-mon/0", *command)
+
+    def images(self) -> list[str]:
+        """Names of the images in the pool of the disks."""
+        return self.ceph("rbd", "ls", GATEWAY).split()
+
+    def image_size(self, name: str) -> int:
+        """Bytes of an image."""
+        return json.loads(self.ceph("rbd", "info", "--format", "json", f"{GATEWAY}/{name}"))[
+            "size"
+        ]
+
+    def stored(self) -> tuple[dict[str, Any], list[str]]:
+        """The configuration as the cluster has it, and the images; times of changes left out."""
+        document = json.loads(
+            self.ceph("rados", "--pool", "iscsi", "get", "gateway.conf", "-"),
+            object_hook=lambda part: {
+                key: value
+                for key, value in part.items()
+                if key not in ("created", "updated", "epoch")
+            },
+        )
+        return document, sorted(self.images())
 
     def _unit(self, name: str) -> jubilant.statustypes.UnitStatus:
         return self.juju.status().apps[name.partition("/")[0]].units[name]
@@ -202,10 +238,20 @@ class Model:
 
         self.wait_for(all_later, timeout)
 
-    def action(self, unit: str, name: str, **parameters: str) -> dict[str, Any]:
-        """Run an action, return its results; jubilant.TaskError when it fails."""
-        given = {key.replace("_", "-"): value for key, value in parameters.items()}
-        return self.juju.run(unit, name, given, wait=180).results
+    def action(self, unit: str, name: str, **parameters: Any) -> dict[str, Any]:
+        """Run an action, return its results; jubilant.TaskError when it fails.
+
+        Parameters that are None are not given.
+        """
+        return self.juju.run(unit, name, _given(parameters), wait=ACTION_LIMIT).results
+
+    def start(self, unit: str, name: str, **parameters: Any) -> Future:
+        """Run an action in the background; ``finish`` has its results."""
+        return _background.submit(self.action, unit, name, **parameters)
+
+    def finish(self, action: Future) -> dict[str, Any]:
+        """Results of an action that was started; jubilant.TaskError when it failed."""
+        return action.result(timeout=ACTION_LIMIT + 60)
 
     def create_target(self, client: Client, unit: str = "ceph-iscsi/0", **changed: str) -> Any:
         """Run create-target for CLIENT on UNIT; CHANGED parameters replace CLIENT's."""
@@ -224,22 +270,41 @@ class Model:
         command = ("lab", f"power-{state}", "--model", str(self.juju.model), self.machine(unit))
         self.juju.cli(*command, include_model=False)
 
+    def link(self, unit: str, state: str) -> None:
+        """Pull the network cable of UNIT's host (STATE `down`) or plug it in (`up`)."""
+        command = ("lab", "link", "--model", str(self.juju.model), self.machine(unit), state)
+        self.juju.cli(*command, include_model=False)
+
+    def leader(self) -> str:
+        """The gateway that leads its application."""
+        units = self.juju.status().apps[GATEWAY].units
+        return next(name for name, unit in units.items() if unit.leader)
+
+    def serve_again(self, unit: str) -> None:
+        """Start a gateway's daemons that were stopped, and wait until it listens again."""
+        self.run_on(unit, "systemctl", "reset-failed", "rbd-target-api", "rbd-target-gw")
+        self.run_on(unit, "systemctl", "start", "rbd-target-api", "rbd-target-gw")
+        end = time.monotonic() + 120
+        while ":3260" not in self.run_on(unit, "ss", "--listening", "--tcp", "--numeric"):
+            assert time.monotonic() < end
+            time.sleep(1)
+
     # The initiator
 
-    def login(self, client: Client = FIRST, password: str | None = None) -> None:
-        """Log the initiator in over all portals."""
+    def login(self, client: Client = FIRST, password: str | None = None, iqn: str = IQN) -> None:
+        """Log the initiator in to a target over all portals."""
         self.action(
             INITIATOR,
             "login",
             portal=" ".join(self.address(unit) for unit in self.gateways()),
-            iqn=IQN,
+            iqn=iqn,
             username=client.username,
             password=password or client.password,
         )
 
-    def logout(self) -> None:
+    def logout(self, iqn: str = IQN) -> None:
         """Log the initiator out and have it forget the target."""
-        self.action(INITIATOR, "logout", iqn=IQN)
+        self.action(INITIATOR, "logout", iqn=iqn)
 
     def device(self) -> dict[str, Any]:
         """The initiator's one multipath device: name, wwid, paths (portal, priority…)."""

@@ -22,16 +22,38 @@ from charmhelpers.core import hookenv, unitdata  # noqa: E402
 
 # Names of the actions, and the module in ceph_iscsi.actions that has the function.
 ACTIONS = {
+    "add-client": "client",
+    "add-gateways": "target",
+    "add-to-host-group": "hostgroup",
     "add-trusted-ip": "access",
+    "attach-disk": "disk",
+    "create-disk": "disk",
+    "create-host-group": "hostgroup",
+    "create-snapshot": "snapshot",
     "create-target": "target",
+    "delete-disk": "disk",
+    "delete-host-group": "hostgroup",
+    "delete-snapshot": "snapshot",
+    "delete-target": "target",
+    "detach-disk": "disk",
     "initiator-config": "initiator",
+    "list-snapshots": "snapshot",
     "list-targets": "show",
     "pause": "service",
+    "remove-client": "client",
+    "remove-from-host-group": "hostgroup",
+    "remove-gateways": "target",
     "remove-trusted-ip": "access",
+    "resize-disk": "disk",
     "restart": "service",
     "resume": "service",
+    "rollback-snapshot": "snapshot",
     "rotate-admin-password": "access",
     "security-checklist": "access",
+    "set-client-auth": "client",
+    "set-discovery-auth": "auth",
+    "set-disk": "disk",
+    "set-target-auth": "auth",
 }
 
 

@@ -65,10 +65,10 @@ def test_our_own_metadata_are_the_contracts(charm):
         ("actions", "\npause:", "\nhalt:", "package actions", "pause"),
         (
             "actions",
-            "    - image-size\n",
-            "",
+            "      default: iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw\n",
+            "      default: iqn.other\n",
             "package create-target",
-            "image-size: nothing instead of required",
+            "iqn: iqn.other instead of iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw",
         ),
     ],
 )

@@ -4,6 +4,10 @@ rbd-target-api reads its file once, when it starts; a restart takes all paths of
 Here it looks into the file again for what may change at any time: whom it trusts and the password.
 It also takes a second password, while a new one comes into use on one gateway after the other.
 
+ceph-iscsi stores an IPv6 portal's address without brackets, and reads it from the kernel with
+them. So it does not find whose portal it is, and setting credentials of a target itself fails.
+Here it looks it up without them.
+
 What TLS needs besides is in a module beside this one while there is TLS.
 
 All of it changes what is in the memory of these processes alone.
@@ -88,6 +92,12 @@ def make_live(settings, path=CONFIG):
     settings.api_password = live("api_password", password)
 
 
+def find_ipv6_portals(target):
+    """Have a class of targets find the gateway of a portal by its address with brackets, too."""
+    find = target._get_gateway_name
+    target._get_gateway_name = lambda self, address: find(self, address.strip("[]"))
+
+
 def main(program):
     """Do what ``program`` needs; nothing for any other."""
     if program not in ("gwcli", "rbd-target-api"):
@@ -96,6 +106,9 @@ def main(program):
         from ceph_iscsi_config.settings import Settings
 
         make_live(Settings)
+        from ceph_iscsi_config.target import GWTarget
+
+        find_ipv6_portals(GWTarget)
     try:
         import ceph_iscsi_charm_tls
     except ModuleNotFoundError:

@@ -1,7 +1,9 @@
 """The Ceph cluster as the gateway's own key sees it: pools and images."""
 
+import contextlib
 import json
-from collections.abc import Collection
+import subprocess
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,20 @@ from ceph_iscsi.errors import GatewayError
 CEPH_CONF = Path("/etc/ceph/iscsi/ceph.conf")
 # Run with the distribution's Python, which has Ceph's modules.
 IMAGES = Path(__file__).resolve().parents[2] / "files" / "ceph" / "images.py"
-ENOENT = 2
+LOCK = Path(__file__).resolve().parents[2] / "files" / "ceph" / "lock.py"
+LOCK_OBJECT = "ceph-iscsi-charm.lock"
+# Seconds that a change waits for another one to end.
+LOCK_LIMIT = 120
 # Seconds after which a monitor that doesn't answer is given up.
 CONNECT_TIMEOUT = 20
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pool: its kind, ``replicated`` or ``erasure``, and whether it takes no more data."""
+
+    kind: str
+    full: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,9 +39,33 @@ class Cluster:
 
     client: str
     conf: Path = CEPH_CONF
+    lock_pool: str = "iscsi"
 
-    def pools(self) -> dict[str, str]:
-        """Pools by name, each ``replicated`` or ``erasure``."""
+    @contextlib.contextmanager
+    def lock(self, holder: str) -> Iterator[None]:
+        """Keep all other units from changing the gateways meanwhile.
+
+        The lock lies in the cluster and dies with this process, so nothing has to be cleaned up
+        after a unit that was killed or lost its power.
+
+        :param holder: name of this unit, kept with the lock for whoever looks at it
+        """
+        what = (self.conf, f"client.{self.client}", self.lock_pool, LOCK_OBJECT)
+        with subprocess.Popen(
+            ["python3", str(LOCK), *map(str, what), holder, str(LOCK_LIMIT)],
+            env=process.ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as keeper:
+            if keeper.stdout.readline().strip() != "locked":
+                words = keeper.stderr.read().strip().splitlines() or ["no message"]
+                raise GatewayError(f"nothing was changed: {words[-1]}")
+            yield  # leaving closes its standard input, at which it gives the lock back
+
+    def pools(self) -> dict[str, Pool]:
+        """Pools by name."""
         listing = json.loads(
             self._run(
                 "ceph",
@@ -37,19 +74,12 @@ class Cluster:
             )
         )
         return {
-            pool["pool_name"]: "erasure" if pool["erasure_code_profile"] else "replicated"
+            pool["pool_name"]: Pool(
+                kind="erasure" if pool["erasure_code_profile"] else "replicated",
+                full="full" in pool.get("flags_names", "").split(","),
+            )
             for pool in listing
         }
-
-    def image_size(self, pool: str, image: str) -> int | None:
-        """Bytes of an image, None if there is no such image."""
-        try:
-            info = self._run("rbd", "info", "--format", "json", f"{pool}/{image}")
-        except process.CommandFailed as error:
-            if error.code == ENOENT:
-                return None
-            raise
-        return json.loads(info)["size"]
 
     def images(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
         """Images by name (``pool/image``), all read by one process.

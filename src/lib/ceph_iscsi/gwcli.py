@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -33,21 +34,34 @@ _MARK_ANSWER = f"Command not found {_MARK}"
 _NOISE = re.compile(
     r"^(All gateways accessible|\d+ gateways? (is|are) inaccessible - updates will be disabled"
     r"|OS version/package checks have been bypassed|Adding gateway, .*|Deleting gateway, .*"
+    r"|discovery username=.*"  # the command as it was given
     r"|Warning: .* mapped to \d+ other client\(s\)|ok)$"
 )
 
 
 @dataclass(frozen=True)
 class Command:
-    """A line for gwcli, and what it does in a user's words."""
+    """A line for gwcli, and what it does in a user's words.
+
+    ``about`` is the path to what it changes, such as ``(IQN, "client", NAME)``.
+    """
 
     text: str
     purpose: str
     says_ok: bool = True
+    about: tuple[str, ...] = ()
 
 
 class Refused(GatewayError):
     """gwcli did not carry a command out; the message holds what it said."""
+
+
+class Ended(GatewayError):
+    """gwcli ended before it had answered; the gateway may still be at work on ``command``."""
+
+    def __init__(self, message: str, command: Command):
+        super().__init__(message)
+        self.command = command
 
 
 def run(commands: Sequence[Command], secrets: Collection[str] = ()) -> None:
@@ -55,23 +69,29 @@ def run(commands: Sequence[Command], secrets: Collection[str] = ()) -> None:
 
     :param secrets: values that must not turn up in an exception, should gwcli echo them
     :raises Refused: with the purpose of the command and gwcli's answer
-    :raises GatewayError: gwcli did not start, or not end in time
+    :raises Ended: gwcli was killed, or ended by itself or for lack of time, at a command
+    :raises GatewayError: gwcli did not start
     """
     shutil.rmtree(HOMES, ignore_errors=True)
     HOMES.mkdir(mode=0o700, parents=True)
     with tempfile.TemporaryDirectory(dir=HOMES) as home, _Session(home) as session:
         opening = session.read_answer()
         if not session.alive:
-            raise GatewayError(f"gwcli did not start: {_tidy(opening) or 'no message'}")
+            raise GatewayError(f"gwcli did not start: {_tidy(opening) or session.end()}")
         for command in commands:
             answer = session.ask(command.text)
             problem = refusal(answer, command.says_ok)
             if not session.alive:
-                problem = _tidy(answer) or "gwcli ended without a word"
+                words = _hidden(_tidy(answer), secrets)
+                raise Ended(f"{command.purpose}: {session.end()}. {words}".rstrip(". "), command)
             if problem:
-                for secret in secrets:
-                    problem = problem.replace(secret, "***")
-                raise Refused(f"{command.purpose}: {problem}")
+                raise Refused(f"{command.purpose}: {_hidden(problem, secrets)}")
+
+
+def _hidden(words: str, secrets: Collection[str]) -> str:
+    for secret in secrets:
+        words = words.replace(secret, "***")
+    return words
 
 
 def refusal(answer: str, says_ok: bool = True) -> str | None:
@@ -137,14 +157,21 @@ class _Session:
         while mark not in self._read:
             chunk = os.read(self._process.stdout.fileno(), 65536)
             if not chunk:
-                if self._late.is_set():
-                    raise GatewayError(f"gwcli did not finish within {TIME_LIMIT} s")
                 self.alive = False
                 answer, self._read = self._read, b""
                 return answer.decode(errors="replace")
             self._read += chunk
         answer, _, self._read = self._read.partition(mark)
         return answer.decode(errors="replace")
+
+    def end(self) -> str:
+        """How it ended, once it is no longer alive."""
+        code = self._process.wait()
+        if self._late.is_set():
+            return f"gwcli did not finish within {TIME_LIMIT} s"
+        if code < 0:
+            return f"gwcli was ended by {signal.Signals(-code).name}"
+        return f"gwcli ended by itself with code {code}"
 
     def _write(self, line: str) -> None:
         # If it has ended, the next read finds out, and tells what it printed last.

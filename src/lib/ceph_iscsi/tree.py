@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ceph_iscsi.inventory import LOGGED_IN, UNKNOWN
-from ceph_iscsi.targets import human_size
+from ceph_iscsi.validation import human_size
 
 Document = dict[str, Any]
 

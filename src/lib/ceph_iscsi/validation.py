@@ -18,6 +18,8 @@ _SIZE_RULE = "a whole number followed by M, G or T, such as 10G"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _NAME_RULE = "letters, digits, '.', '_' and '-', first a letter or digit, up to 96"
 _ADDRESS_RULE = "IPv4 or IPv6 addresses of single hosts, with blanks between them; no networks"
+_GROUP = re.compile(r"[A-Za-z0-9_@-]{1,32}")
+_GROUP_RULE = "letters, digits, '_', '-' and '@', up to 32"
 _IN_USERNAME = "[A-Za-z0-9.@_:-]"
 _IN_CREDENTIAL = "[A-Za-z0-9@_/-]"
 
@@ -46,6 +48,14 @@ def size(parameter: str, value: str) -> str:
 def size_in_bytes(value: str) -> int:
     """Bytes of a size in its normal form."""
     return int(value[:-1]) * UNITS[value[-1]]
+
+
+def human_size(size: int) -> str:
+    """Bytes in the largest unit that they are a whole number of, as ``10G``."""
+    for unit in "TGM":
+        if size % UNITS[unit] == 0:
+            return f"{size // UNITS[unit]}{unit}"
+    return f"{size} bytes"
 
 
 def name(parameter: str, value: str) -> str:
@@ -79,8 +89,26 @@ def _address(parameter: str, text: str) -> str:
     return str(address)
 
 
-def credentials(username: str, password: str) -> None:
-    """CHAP user name and password, by the rules of the gateway and of the initiators."""
+def group(parameter: str, value: str) -> str:
+    """The name of a host group."""
+    if not _GROUP.fullmatch(value):
+        raise _refuse(parameter, value, _GROUP_RULE)
+    return value
+
+
+def whole_number(parameter: str, value: int | str, least: int, most: int) -> int:
+    """A whole number in a range."""
+    text = str(value)
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise _refuse(parameter, text, f"a whole number from {least} to {most}")
+    return int(text)
+
+
+def credentials(username: str, password: str, whose: str = "") -> None:
+    """CHAP user name and password, by the rules of the gateway and of the initiators.
+
+    :param whose: goes before the words, as ``mutual ``
+    """
     problem = None
     if not re.fullmatch(f"{_IN_USERNAME}*", username):
         problem = f"username can only contain: {_IN_USERNAME}"
@@ -91,7 +119,7 @@ def credentials(username: str, password: str) -> None:
     elif not 12 <= len(password) <= 16:
         problem = "password must be between 12 and 16 characters long"
     if problem:
-        raise GatewayError(f"invalid username or password: {problem}")
+        raise GatewayError(f"invalid {whose}username or password: {problem}")
 
 
 def _sorted(units: Collection[str]) -> list[str]:
@@ -110,6 +138,23 @@ def gateway_units(
     :param ready: units whose gateway has announced itself
     :param known: all units of the application
     """
+    wanted = more_gateway_units(value, local=local, ready=ready, known=known)
+    if local not in wanted:
+        raise GatewayError(
+            f"gateway-units: {local} must be among them, since the action runs on it"
+        )
+    if len(wanted) < 2:
+        listed = ", ".join(_sorted(ready)) or "none"
+        raise GatewayError(
+            f"gateway-units: a target needs 2 gateways or more; ready gateways: {listed}"
+        )
+    return [local, *(unit for unit in wanted if unit != local)]
+
+
+def more_gateway_units(
+    value: str | None, *, local: str, ready: Collection[str], known: Collection[str]
+) -> list[str]:
+    """Units that shall serve a target that is there; parameters as for gateway_units."""
     wanted = set((value or " ".join(ready)).split())
     listed = ", ".join(_sorted(ready)) or "none"
     if local not in ready:
@@ -126,12 +171,4 @@ def gateway_units(
         raise GatewayError(
             f"gateway-units: {', '.join(unready)} not ready; ready gateways: {listed}"
         )
-    if local not in wanted:
-        raise GatewayError(
-            f"gateway-units: {local} must be among them, since the action runs on it"
-        )
-    if len(wanted) < 2:
-        raise GatewayError(
-            f"gateway-units: a target needs 2 gateways or more; ready gateways: {listed}"
-        )
-    return [local, *_sorted(wanted - {local})]
+    return _sorted(wanted)

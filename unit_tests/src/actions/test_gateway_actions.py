@@ -9,7 +9,10 @@ import charms.reactive as reactive
 import charms_openstack.charm
 import pytest
 import yaml
-from ceph_iscsi import inventory, targets
+from ceph_iscsi import change, inventory, targets
+from ceph_iscsi.auth import Credentials
+from ceph_iscsi.clients import NewClient
+from ceph_iscsi.disks import NewDisk
 from ceph_iscsi.errors import GatewayError
 from charmhelpers.core import hookenv
 
@@ -62,9 +65,13 @@ def unit(hook, monkeypatch):
         lambda: mock.MagicMock(__enter__=lambda self: state.gateway),
     )
     monkeypatch.setattr(actions.basic, "init_config_states", lambda: None)
-    monkeypatch.setattr(
-        targets, "create", lambda request, cluster: state.created.append((request, cluster))
-    )
+    state.gateway.config = {"gateway-metadata-pool": "iscsi"}
+
+    def make(wanted, gateways):
+        state.created.append((wanted, gateways))
+        return True
+
+    monkeypatch.setattr(change, "make", make)
     reactive.set_flag("config.rendered")
     return state
 
@@ -84,30 +91,59 @@ def test_parameters_of_create_target_are_those_of_the_reference():
         "rbd-pool-name",
         "ec-rbd-metadata-pool",
     }
-    assert set(declared["required"]) == set(GOOD) - {"iqn"}
+    assert "required" not in declared
     assert declared["params"]["iqn"]["default"] == GOOD["iqn"]
 
 
 def test_create_target_hands_on_what_was_asked(unit):
     actions.main("create-target")
-    [(request, cluster)] = unit.created
-    assert request == targets.TargetRequest(
+    [(wanted, gateways)] = unit.created
+    assert wanted == targets.NewTarget(
         iqn=GOOD["iqn"],
         gateways=(
             targets.Gateway("ceph-iscsi/0", "a.lab", "10.0.0.1"),
             targets.Gateway("ceph-iscsi/1", "b.lab", "10.0.0.2"),
         ),
-        gateways_only=False,
-        pool="ceph-iscsi",
-        data_pool=None,
-        image="disk_1",
-        size="1G",
-        initiator=GOOD["client-initiatorname"],
-        username="username1",
-        password="password1234",
+        disk=NewDisk(iqn=GOOD["iqn"], name="ceph-iscsi/disk_1", size=1 << 30),
+        client=NewClient(
+            iqn=GOOD["iqn"],
+            name=GOOD["client-initiatorname"],
+            credentials=Credentials("username1", "password1234"),
+        ),
     )
-    assert cluster.client == "ceph-iscsi"
-    assert (unit.results, unit.failed) == ({"iqn": GOOD["iqn"]}, None)
+    assert (gateways.unit, gateways.cluster.client) == ("ceph-iscsi/0", "ceph-iscsi")
+    assert gateways.units == {"a.lab": "ceph-iscsi/0", "b.lab": "ceph-iscsi/1"}
+    assert (unit.results, unit.failed) == ({"iqn": GOOD["iqn"], "changed": "true"}, None)
+
+
+CLIENT = ["client-initiatorname", "client-password", "client-username"]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "words"),
+    [
+        ([*CLIENT, "image-name", "image-size"], None),
+        (CLIENT, None),
+        (["image-name", "image-size"], None),
+        (["image-size"], "image-size: needed together with image-name"),
+        (
+            ["client-password"],
+            "client-password: needed together with client-initiatorname, client",
+        ),
+        (CLIENT[:2], "client-initiatorname, client-password: needed together with client-user"),
+    ],
+)
+def test_disk_and_client_may_be_left_out_but_not_by_halves(unit, left_out, words):
+    for parameter in left_out:
+        del unit.params[parameter]
+    actions.main("create-target")
+    if words:
+        assert unit.failed.startswith(words)
+        assert unit.created == []
+    else:
+        [(wanted, _)] = unit.created
+        assert (wanted.client is None) == ("client-password" in left_out)
+        assert (wanted.disk is None) == ("image-size" in left_out)
 
 
 def test_named_gateways_are_the_only_ones(unit):
@@ -119,7 +155,7 @@ def test_named_gateways_are_the_only_ones(unit):
 def test_named_pools_are_handed_on(unit):
     unit.params.update({"rbd-pool-name": "data", "ec-rbd-metadata-pool": "meta"})
     actions.main("create-target")
-    unit.gateway.target_pools.assert_called_once_with("data", "meta")
+    unit.gateway.target_pools.assert_called_with("data", "meta")
 
 
 @pytest.mark.parametrize(
@@ -152,14 +188,14 @@ def test_create_target_needs_a_configured_gateway(unit):
 
 
 def test_a_failure_is_told_in_words(unit, monkeypatch):
-    monkeypatch.setattr(targets, "create", mock.Mock(side_effect=GatewayError("no such luck")))
+    monkeypatch.setattr(change, "make", mock.Mock(side_effect=GatewayError("no such luck")))
     actions.main("create-target")
     assert (unit.failed, unit.results) == ("no such luck", {"err": "no such luck"})
 
 
 def test_what_nobody_expected_is_told_without_what_it_says(unit, monkeypatch):
     error = KeyError(GOOD["client-password"])
-    monkeypatch.setattr(targets, "create", mock.Mock(side_effect=error))
+    monkeypatch.setattr(change, "make", mock.Mock(side_effect=error))
     actions.main("create-target")
     assert unit.failed == "create-target failed unexpectedly (KeyError); the unit's log says where"
     assert "actions.py" in "".join(unit.log)

@@ -1,50 +1,76 @@
 """Actions on targets."""
 
 import charms.reactive as reactive
-import charms_openstack.charm as charm
 from charmhelpers.core import hookenv
 
 from ceph_iscsi import targets, validation
-from ceph_iscsi.ceph import Cluster
-from ceph_iscsi.errors import GatewayError
+from ceph_iscsi.actions.asked import Asked, carry_out, require_gateway
+from ceph_iscsi.auth import Credentials
+from ceph_iscsi.clients import NewClient
+from ceph_iscsi.disks import NewDisk
+from ceph_iscsi.targets import Gateway
+
+CLIENT = ("client-initiatorname", "client-username", "client-password")
 
 
 def create_target() -> None:
-    """Make a target with a disk for a client, or add them to it."""
-    asked = hookenv.action_get()
-    iqn = validation.iqn("iqn", asked["iqn"])
-    initiator = validation.iqn("client-initiatorname", asked["client-initiatorname"])
-    size = validation.size("image-size", asked["image-size"])
-    image = validation.name("image-name", asked["image-name"])
-    named_pools = [
-        asked.get(parameter) and validation.name(parameter, asked[parameter])
-        for parameter in ("rbd-pool-name", "ec-rbd-metadata-pool")
-    ]
-    validation.credentials(asked["client-username"], asked["client-password"])
-    with charm.provide_charm_instance() as gateway:
-        if not reactive.is_flag_set("config.rendered"):
-            raise GatewayError("the gateway is not configured yet; see the unit's status")
-        peers = reactive.endpoint_from_name("cluster")
-        pool, data_pool = gateway.target_pools(*named_pools)
-        units = validation.gateway_units(
-            asked.get("gateway-units"),
-            local=hookenv.local_unit(),
-            ready=peers.ready_peer_details,
-            known=[hookenv.local_unit(), *(unit.unit_name for unit in peers.all_joined_units)],
-        )
-        request = targets.TargetRequest(
+    """Make a target, with a disk for a client if they are named, or add them to it."""
+    asked = Asked()
+    iqn = asked.iqn
+    client = disk = None
+    if asked.together(*CLIENT):
+        client = NewClient(
             iqn=iqn,
-            gateways=tuple(
-                targets.Gateway(unit=unit, **peers.ready_peer_details[unit]) for unit in units
-            ),
-            gateways_only=bool(asked.get("gateway-units")),
-            pool=pool,
-            data_pool=data_pool,
-            image=image,
-            size=size,
-            initiator=initiator,
-            username=asked["client-username"],
-            password=asked["client-password"],
+            name=asked.initiator,
+            credentials=Credentials(asked.text("client-username"), asked.text("client-password")),
         )
-        targets.create(request, Cluster(gateway.application_name))
-    hookenv.action_set({"iqn": iqn})
+    size = asked.size
+    if asked.together("image-name", "image-size"):
+        pools = asked.pools
+        disk = NewDisk(iqn=iqn, name=asked.disk, size=size, data_pool=pools[1])
+    if client:
+        validation.credentials(client.credentials.username, client.credentials.password)
+    wanted = targets.NewTarget(
+        iqn=iqn,
+        gateways=_gateways(asked, local_first=True),
+        gateways_only="gateway-units" in asked,
+        disk=disk,
+        client=client,
+    )
+    carry_out(wanted, iqn=iqn)
+
+
+def delete_target() -> None:
+    """Delete a target with its clients; its disks stay."""
+    asked = Asked()
+    carry_out(targets.NoTarget(iqn=asked.iqn, meant=asked.meant))
+
+
+def add_gateways() -> None:
+    """Have more units serve a target."""
+    asked = Asked()
+    carry_out(targets.MoreGateways(iqn=asked.iqn, gateways=_gateways(asked)))
+
+
+def remove_gateways() -> None:
+    """Have fewer gateways serve a target."""
+    asked = Asked()
+    names = frozenset(asked.text("gateway-names").split())
+    force = bool(asked.given.get("force"))
+    carry_out(targets.FewerGateways(iqn=asked.iqn, gateways=names, force=force))
+
+
+def _gateways(asked: Asked, *, local_first: bool = False) -> tuple[Gateway, ...]:
+    """The gateways on the units that are named; all that are ready if none is.
+
+    :param local_first: for a new target, which has to be on this unit and another one
+    """
+    require_gateway()
+    peers = reactive.endpoint_from_name("cluster")
+    local = hookenv.local_unit()
+    ready = peers.ready_peer_details
+    known = [local, *(unit.unit_name for unit in peers.all_joined_units)]
+    value = asked.text("gateway-units")
+    check = validation.gateway_units if local_first else validation.more_gateway_units
+    units = check(value, local=local, ready=ready, known=known)
+    return tuple(Gateway(unit=unit, **ready[unit]) for unit in units)

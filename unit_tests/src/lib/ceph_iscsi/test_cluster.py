@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from ceph_iscsi import process
+from ceph_iscsi import ceph, process
 from ceph_iscsi.ceph import IMAGES, Cluster
 from ceph_iscsi.errors import GatewayError
 
@@ -28,31 +28,63 @@ def test_pools_and_their_kinds(answers):
     given, ran = answers
     pools = [
         {"pool_name": "iscsi", "type": 1, "erasure_code_profile": ""},
-        {"pool_name": "data", "type": 3, "erasure_code_profile": "gw-profile"},
+        {
+            "pool_name": "data",
+            "type": 3,
+            "erasure_code_profile": "gw-profile",
+            "flags_names": "hashpspool,full,full_quota,ec_overwrites",
+        },
     ]
     given.append(json.dumps(pools))
-    assert Cluster("gw").pools() == {"iscsi": "replicated", "data": "erasure"}
+    assert Cluster("gw").pools() == {
+        "iscsi": ceph.Pool("replicated"),
+        "data": ceph.Pool("erasure", full=True),
+    }
     assert ran[0][:5] == ["ceph", *ACCESS]
 
 
-def test_an_images_size_or_none(answers):
-    given, ran = answers
-    given += ['{"size": 1024}', process.CommandFailed("`rbd` failed: no such image", 2, "")]
-    assert Cluster("gw").image_size("data", "disk_1") == 1024
-    assert Cluster("gw").image_size("data", "disk_2") is None
-    assert ran[0] == ["rbd", *ACCESS, "info", "--format", "json", "data/disk_1"]
-
-
-def test_other_failures_are_told(answers):
+def test_failures_are_told(answers):
     given, _ = answers
     given += [
-        process.CommandFailed("`rbd` failed: permission denied", 1, ""),
-        GatewayError("`rbd` gave no answer within 60 s"),
+        process.CommandFailed("`ceph` failed: permission denied", 1, ""),
+        GatewayError("`ceph` gave no answer within 60 s"),
     ]
     with pytest.raises(GatewayError, match="permission denied"):
-        Cluster("gw").image_size("data", "disk_1")
+        Cluster("gw").pools()
     with pytest.raises(GatewayError, match=r"the Ceph cluster cannot be asked: .* no answer"):
-        Cluster("gw").image_size("data", "disk_1")
+        Cluster("gw").pools()
+
+
+def test_images_are_read_by_one_process(answers):
+    given, ran = answers
+    given.append('{"data/disk_1": {"size": 1024, "snapshots": []}}')
+    assert Cluster("gw").images(["data/disk_1"]) == {
+        "data/disk_1": {"size": 1024, "snapshots": []}
+    }
+    assert ran[0][0] == "python3"
+    assert ran[0][2:] == ["/etc/ceph/iscsi/ceph.conf", "client.gw", "data/disk_1"]
+
+
+@pytest.fixture
+def keeper(tmp_path, monkeypatch):
+    """Put a stand-in for the lock's keeper in place; returns a function that takes its code."""
+    monkeypatch.setattr(ceph, "LOCK", tmp_path / "lock.py")
+    return (tmp_path / "lock.py").write_text
+
+
+def test_the_lock_is_kept_until_the_change_has_ended(keeper, tmp_path):
+    ended = tmp_path / "ended"
+    keeper(f"import sys; print('locked', flush=True); sys.stdin.read(); open({str(ended)!r}, 'w')")
+    with Cluster("gw").lock("gw/0"):
+        assert not ended.exists()
+    assert ended.exists()
+
+
+def test_nothing_is_done_without_the_lock(keeper):
+    keeper("import sys; sys.exit('another change goes on')")
+    nothing = pytest.raises(GatewayError, match="nothing was changed: another change goes on")
+    with nothing, Cluster("gw").lock("gw/0"):
+        raise AssertionError("not to be reached")
 
 
 def test_an_image_with_its_data_elsewhere(answers):

@@ -145,8 +145,19 @@ def test_what_an_earlier_killed_run_left_goes_as_well(program, tmp_path):
 
 def test_a_gwcli_that_dies_in_a_command_is_told_by_its_last_words(program):
     program("print('KeyError: x', flush=True); os._exit(1)")
-    with pytest.raises(gwcli.Refused, match=r"^do this: KeyError: x$"):
+    with pytest.raises(gwcli.Ended, match=r"^do this: gwcli ended by itself .* 1\. KeyError: x$"):
         gwcli.run([Command("first", "do this"), Command("second", "do that")])
+
+
+def test_a_gwcli_that_is_killed_is_told_as_such(program, tmp_path):
+    program("os.kill(os.getpid(), 9)")
+    with pytest.raises(gwcli.Ended, match=r"^do this: gwcli was ended by SIGKILL$") as error:
+        gwcli.run([Command("first", "do this")])
+    assert error.value.command.text == "first"
+    script = tmp_path / "bin" / "gwcli"
+    script.write_text("#!/bin/sh\nkill -9 $$\n")
+    with pytest.raises(GatewayError, match=r"gwcli did not start: gwcli was ended by SIGKILL"):
+        gwcli.run([Command("first", "do this")])
 
 
 def test_a_gwcli_that_does_not_start_is_told_by_its_words(program, tmp_path):

@@ -167,16 +167,29 @@ def test_without_a_file_from_the_start_the_settings_are_those_of_the_start(shim,
     assert settings.trusted_ip_list == ["at-start"]
 
 
+@pytest.mark.parametrize("address", ["[fd99::11]", "fd99::11", "10.0.0.1"])
+def test_the_gateway_of_a_portal_is_found_by_its_address_as_the_kernel_writes_it(shim, address):
+    class Target:
+        def _get_gateway_name(self, ip):
+            return {"fd99::11": "a.lab", "10.0.0.1": "a.lab"}.get(ip)
+
+    shim.find_ipv6_portals(Target)
+    assert Target()._get_gateway_name(address) == "a.lab"
+
+
 @pytest.mark.parametrize("program", ["gwcli", "rbd-target-api", "apt"])
 def test_each_program_gets_what_it_needs(shim, monkeypatch, program):
     done = []
     settings = SimpleNamespace(Settings=Settings)
     monkeypatch.setitem(sys.modules, "ceph_iscsi_config", SimpleNamespace(settings=settings))
     monkeypatch.setitem(sys.modules, "ceph_iscsi_config.settings", settings)
+    target = SimpleNamespace(GWTarget=object)
+    monkeypatch.setitem(sys.modules, "ceph_iscsi_config.target", target)
     monkeypatch.setattr(shim, "make_live", lambda kind: done.append("live"))
+    monkeypatch.setattr(shim, "find_ipv6_portals", lambda kind: done.append("ipv6"))
     monkeypatch.setitem(sys.modules, "ceph_iscsi_charm_tls", SimpleNamespace(main=done.append))
     shim.main(program)
-    assert done == {"gwcli": ["gwcli"], "rbd-target-api": ["live", "rbd-target-api"]}.get(
+    assert done == {"gwcli": ["gwcli"], "rbd-target-api": ["live", "ipv6", "rbd-target-api"]}.get(
         program, []
     )
 

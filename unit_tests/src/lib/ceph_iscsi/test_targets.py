@@ -1,21 +1,27 @@
 """What a request leads to, against states as ``GET /api/config`` returns them."""
 
 import copy
-import dataclasses
 import re
 from pathlib import Path
 
 import pytest
-from ceph_iscsi import targets
+from ceph_iscsi import change, gwcli, plan, services, targets
+from ceph_iscsi.auth import Credentials
+from ceph_iscsi.clients import NewClient
+from ceph_iscsi.disks import NewDisk
 from ceph_iscsi.errors import GatewayError
 from ceph_iscsi.gwcli import Refused
-from ceph_iscsi.targets import Gateway, TargetRequest
+from ceph_iscsi.targets import Gateway, NewTarget
+from fake_gateways import EMPTY, GIB, FakeGateways, size_in_bytes
 
 IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
 CLIENT = "iqn.2003-01.com.example:c1"
-REQUEST = TargetRequest(
+GATEWAYS = (Gateway("gw/1", "b.lab", "10.0.0.2"), Gateway("gw/0", "a.lab", "10.0.0.1"))
+
+
+def asking(
     iqn=IQN,
-    gateways=(Gateway("gw/1", "b.lab", "10.0.0.2"), Gateway("gw/0", "a.lab", "10.0.0.1")),
+    gateways=GATEWAYS,
     gateways_only=False,
     pool="gw",
     data_pool=None,
@@ -23,139 +29,44 @@ REQUEST = TargetRequest(
     size="1G",
     initiator=CLIENT,
     username="username1",
-    password="password1234",
-)
-EMPTY = {"targets": {}, "disks": {}, "gateways": {}}
-GIB = 1 << 30
-POOLS = {"gw": "replicated", "meta": "replicated", "ec": "erasure"}
+    password="password1234",  # noqa: S107
+):
+    return NewTarget(
+        iqn=iqn,
+        gateways=gateways,
+        gateways_only=gateways_only,
+        disk=NewDisk(
+            iqn=iqn, name=f"{pool}/{image}", size=size_in_bytes(size), data_pool=data_pool
+        ),
+        client=NewClient(iqn=iqn, name=initiator, credentials=Credentials(username, password)),
+    )
 
 
-def asking(**changes):
-    return dataclasses.replace(REQUEST, **changes)
+REQUEST = asking()
 
 
-class FakeGateway:
-    """A gateway that understands the commands, with a cluster behind it.
-
-    ``refuse`` is the start of a command that it refuses; ``breaks`` one after which it is dead.
-    """
-
-    def __init__(self, state=EMPTY, images=None):
-        self.state = copy.deepcopy(state)
-        self.images = dict(images or {})
-        self.commands = []
-        self.refuse = None
-        self.deaf = None
-        self.down = {}
-        self.names = {}
-        self.hashes = {}
-
-    # As Api
-
-    def of(self, host="localhost"):
-        return _FakeApi(self, host)
-
-    # As gwcli.run
-
-    def run(self, commands, secrets=()):
-        for command in commands:
-            self.commands.append(command.text)
-            if self.refuse and command.text.startswith(self.refuse):
-                raise Refused(f"{command.purpose}: no")
-            if self.deaf and command.text.startswith(self.deaf):
-                continue
-            self._obey(command.text)
-
-    def _obey(self, text):
-        path, verb, *words = text.split()
-        parts = path.strip("/").split("/")
-        target = self.state["targets"].get(parts[1]) if len(parts) > 1 else None
-        keywords = dict(word.split("=", 1) for word in words if "=" in word)
-        match parts, verb:
-            case ["iscsi-targets"], "create":
-                self.state["targets"][words[0]] = {"portals": {}, "disks": {}, "clients": {}}
-            case ["iscsi-targets"], "delete":
-                del self.state["targets"][words[0]]
-            case ["disks"], "create":
-                self.images.setdefault((keywords["pool"], keywords["image"]), keywords["size"])
-                self.state["disks"][f"{keywords['pool']}/{keywords['image']}"] = {}
-            case ["disks"], "delete":
-                del self.state["disks"][words[0]], self.images[tuple(words[0].split("/"))]
-            case ["disks"], "detach":
-                del self.state["disks"][words[0]]
-            case [_, _, "gateways"], "create":
-                target["portals"][words[0]] = {"portal_ip_addresses": [words[1]]}
-            case [_, _, "gateways"], "delete":
-                del target["portals"][words[0]]
-            case [_, _, "disks"], "add":
-                target["disks"][words[0]] = {}
-            case [_, _, "disks"], "delete":
-                del target["disks"][words[0]]
-            case [_, _, "hosts"], "create":
-                auth = {"username": "", "password": ""}
-                target["clients"][words[0]] = {"auth": auth, "luns": {}}
-            case [_, _, "hosts"], "delete":
-                del target["clients"][words[0]]
-            case [_, _, "hosts", client], "auth":
-                values = keywords or {"username": "", "password": ""}
-                target["clients"][client]["auth"].update(values)
-            case [_, _, "hosts", client], "disk":
-                luns = target["clients"][client]["luns"]
-                luns.update({words[1]: {}}) if words[0] == "add" else luns.pop(words[1])
-            case _:
-                raise AssertionError(text)
-
-    # As Cluster
-
-    def pools(self):
-        return POOLS
-
-    def image_size(self, pool, image):
-        size = self.images.get((pool, image))
-        return size and int(size[:-1]) * {"M": 1 << 20, "G": GIB}[size[-1]]
-
-    def create_image(self, pool, image, size, data_pool):
-        self.images[pool, image] = size
-        self.commands.append(f"rbd create {pool}/{image} {size} {data_pool}")
-
-    def remove_image(self, pool, image):
-        del self.images[pool, image]
+def create(gateways, request=REQUEST):
+    return change.make(request, gateways.ways)
 
 
-class _FakeApi:
-    def __init__(self, gateway, host):
-        self.gateway, self.host = gateway, host
-
-    def config(self, decrypted=False):
-        return copy.deepcopy(self.gateway.state)
-
-    def ping(self):
-        if self.host in self.gateway.down:
-            raise GatewayError(self.gateway.down[self.host])
-
-    def hostname(self):
-        self.ping()
-        return self.gateway.names.get(self.host, self.host)
-
-    def settings_hash(self):
-        return self.gateway.hashes.get(self.host, "same")
-
-
-def create(gateway, request=REQUEST):
-    return targets.create(request, gateway, gateway.of, gateway.run)
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr(change, "RETURN_LIMIT", 0)
+    monkeypatch.setattr(change, "AFTERMATH_LIMIT", 0)
+    monkeypatch.setattr(services.time, "sleep", lambda seconds: None)
 
 
 @pytest.fixture
 def served():
     """A gateway on which the request has been carried out."""
-    gateway = FakeGateway()
+    gateway = FakeGateways()
     create(gateway)
     gateway.commands.clear()
     return gateway
 
 
 def test_a_new_target_takes_these_commands_the_local_gateway_first():
-    gateway = FakeGateway()
+    gateway = FakeGateways()
     assert create(gateway) is True
     assert gateway.commands == [
         f"/iscsi-targets create {IQN}",
@@ -170,15 +81,9 @@ def test_a_new_target_takes_these_commands_the_local_gateway_first():
 
 
 def test_gwcli_is_told_what_must_not_be_shown():
-    gateway = FakeGateway()
-    told = []
-
-    def run(commands, secrets):
-        told.append(secrets)
-        gateway.run(commands)
-
-    targets.create(REQUEST, gateway, gateway.of, run)
-    assert told == [(REQUEST.password,)]
+    gateway = FakeGateways()
+    create(gateway)
+    assert gateway.secrets == [{"password1234"}]
 
 
 def test_asked_again_nothing_is_run(served):
@@ -199,7 +104,7 @@ def test_another_client_and_disk_on_the_same_target_add_only_those(served):
 
 
 def test_a_call_that_was_cut_short_is_completed_by_the_next(served):
-    del served.state["targets"][IQN]["clients"][CLIENT]
+    del served.data["targets"][IQN]["clients"][CLIENT]
     assert create(served)
     assert [text.split()[0].rsplit("/", 1)[1] for text in served.commands] == [
         "hosts",
@@ -210,17 +115,17 @@ def test_a_call_that_was_cut_short_is_completed_by_the_next(served):
 
 def test_a_gateway_that_came_later_is_added_to_the_target(served):
     third = Gateway("gw/2", "c.lab", "10.0.0.3")
-    create(served, asking(gateways=(*REQUEST.gateways, third)))
+    create(served, asking(gateways=(*GATEWAYS, third)))
     assert served.commands == [
         f"/iscsi-targets/{IQN}/gateways create c.lab 10.0.0.3 skipchecks=true"
     ]
 
 
 def test_an_image_with_data_in_an_erasure_coded_pool_is_made_beforehand():
-    gateway = FakeGateway()
+    gateway = FakeGateways()
     create(gateway, asking(pool="meta", data_pool="ec"))
     assert gateway.commands[0] == "rbd create meta/disk_1 1G ec"
-    assert "/disks create pool=meta image=disk_1 size=1G" in gateway.commands
+    assert "/disks attach pool=meta image=disk_1" in gateway.commands
 
 
 @pytest.mark.parametrize(
@@ -236,7 +141,7 @@ def test_an_image_with_data_in_an_erasure_coded_pool_is_made_beforehand():
             f"client-password: {CLIENT} has another CHAP password already",
         ),
         (
-            {"gateways": (REQUEST.gateways[0],), "gateways_only": True},
+            {"gateways": GATEWAYS[:1], "gateways_only": True},
             f"gateway-units: {IQN} is on a.lab as well",
         ),
         (
@@ -246,31 +151,31 @@ def test_an_image_with_data_in_an_erasure_coded_pool_is_made_beforehand():
     ],
 )
 def test_what_contradicts_the_state_is_refused_with_the_difference(served, changes, problem):
-    before = copy.deepcopy(served.state)
+    before = copy.deepcopy(served.data)
     with pytest.raises(GatewayError) as error:
         create(served, asking(**changes))
     assert problem in str(error.value)
     assert "password4321" not in str(error.value)
-    assert (served.commands, served.state) == ([], before)
+    assert (served.commands, served.data) == ([], before)
 
 
 def test_a_portal_stays_where_it_was_made_when_its_gateway_has_another_address_now(served):
-    before = copy.deepcopy(served.state)
+    before = served.all()
     moved = Gateway("gw/1", "b.lab", "10.0.0.9")
-    assert create(served, asking(gateways=(moved, REQUEST.gateways[1]))) is False
-    assert served.state == before
+    assert create(served, asking(gateways=(moved, GATEWAYS[1]))) is False
+    assert served.all() == before
 
 
 def test_a_disk_whose_image_is_gone_is_told(served):
-    served.images.clear()
+    served.stored.clear()
     with pytest.raises(GatewayError, match="its image is gone from the Ceph cluster"):
         create(served)
 
 
 def test_an_image_that_is_there_already_becomes_the_disk_if_its_size_is_right():
-    assert create(FakeGateway(images={("gw", "disk_1"): "1G"}))
+    assert create(FakeGateways(images={"gw/disk_1": GIB}))
     with pytest.raises(GatewayError, match=r"image-size: .* with 512M, not 1G"):
-        create(FakeGateway(images={("gw", "disk_1"): "512M"}))
+        create(FakeGateways(images={"gw/disk_1": GIB // 2}))
 
 
 @pytest.mark.parametrize(
@@ -278,12 +183,13 @@ def test_an_image_that_is_there_already_becomes_the_disk_if_its_size_is_right():
     [
         ({"pool": "no"}, "rbd-pool-name: there is no pool 'no' in the Ceph cluster; replicated"),
         ({"pool": "ec"}, "rbd-pool-name: pool 'ec' is erasure, not replicated"),
+        ({"pool": "full"}, "rbd-pool-name: pool 'full' is full, by its quota or"),
         ({"pool": "no", "data_pool": "ec"}, "ec-rbd-metadata-pool: there is no pool 'no'"),
         ({"pool": "meta", "data_pool": "gw"}, "rbd-pool-name: pool 'gw' is replicated, not"),
     ],
 )
 def test_pools_must_be_there_and_of_the_right_kind(changes, problem):
-    gateway = FakeGateway()
+    gateway = FakeGateways()
     with pytest.raises(GatewayError) as error:
         create(gateway, asking(**changes))
     assert str(error.value).startswith(problem)
@@ -291,7 +197,7 @@ def test_pools_must_be_there_and_of_the_right_kind(changes, problem):
 
 
 def test_nothing_is_run_while_a_gateway_is_down():
-    gateway = FakeGateway()
+    gateway = FakeGateways()
     gateway.down["a.lab"] = "Connection refused"
     with pytest.raises(GatewayError, match=r"gateway a\.lab \(gw/0\) is not usable.*refused"):
         create(gateway)
@@ -299,14 +205,14 @@ def test_nothing_is_run_while_a_gateway_is_down():
 
 
 def test_a_dead_gateway_that_is_only_in_the_target_counts_too(served):
-    served.state["targets"][IQN]["portals"]["dead.lab"] = {"portal_ip_addresses": ["10.0.0.7"]}
+    served.data["targets"][IQN]["portals"]["dead.lab"] = {"portal_ip_addresses": ["10.0.0.7"]}
     served.down["dead.lab"] = "No route to host"
     with pytest.raises(GatewayError, match=r"gateway dead\.lab is not usable.*No route"):
         create(served, asking(image="disk_2"))
 
 
 def test_gateways_with_other_settings_or_another_name_are_refused():
-    gateway = FakeGateway()
+    gateway = FakeGateways()
     gateway.hashes["a.lab"] = "other"
     with pytest.raises(GatewayError, match=r"a\.lab .*iscsi-gateway.cfg differs"):
         create(gateway)
@@ -315,87 +221,209 @@ def test_gateways_with_other_settings_or_another_name_are_refused():
         create(gateway)
 
 
-EVERY_COMMAND = [command.text for command in targets.difference(EMPTY, REQUEST)]
+def _every_command():
+    gateway = FakeGateways()
+    create(gateway)
+    return list(gateway.commands)
+
+
+EVERY_COMMAND = _every_command()
 
 
 @pytest.mark.parametrize("refused", EVERY_COMMAND)
 def test_whichever_command_fails_a_new_target_leaves_nothing(refused):
-    gateway = FakeGateway()
+    gateway = FakeGateways()
     gateway.refuse = refused
     with pytest.raises(GatewayError) as error:
         create(gateway)
-    assert (gateway.state, gateway.images) == (EMPTY, {})
+    assert (gateway.data, gateway.stored) == (EMPTY, {})
     assert re.search(r": no(\. What this call had done is undone)?$", str(error.value))
 
 
 @pytest.mark.parametrize("refused", EVERY_COMMAND[3:])
 def test_whichever_command_fails_a_target_that_was_there_stays_as_it_was(served, refused):
-    before, images = copy.deepcopy(served.state), dict(served.images)
+    before = served.all()
     third = Gateway("gw/2", "c.lab", "10.0.0.3")
     request = asking(
         image="disk_2",
         initiator="iqn.2003-01.com.example:c2",
-        gateways=(*REQUEST.gateways, third),
+        gateways=(*GATEWAYS, third),
     )
     served.refuse = refused.replace("disk_1", "disk_2").replace(":c1", ":c2")
     with pytest.raises(GatewayError, match="What this call had done is undone"):
         create(served, request)
-    assert (served.state, served.images) == (before, images)
+    assert served.all() == before
 
 
 def test_undoing_keeps_an_image_that_was_there_before():
-    images = {("gw", "disk_1"): "1G"}
-    gateway = FakeGateway(images=images)
+    gateway = FakeGateways(images={"gw/disk_1": GIB})
+    before = gateway.all()
     gateway.refuse = f"/iscsi-targets/{IQN}/hosts create"
     with pytest.raises(GatewayError):
         create(gateway)
-    assert (gateway.state, gateway.images) == (EMPTY, images)
+    assert gateway.all() == before
+
+
+def test_undoing_removes_an_image_that_only_the_cluster_has():
+    gateway = FakeGateways()
+    gateway.refuse = "/iscsi-targets create"
+    with pytest.raises(GatewayError, match="What this call had done is undone"):
+        create(gateway, asking(pool="meta", data_pool="ec"))
+    assert (gateway.data, gateway.stored) == (EMPTY, {})
+
+
+def test_undoing_leaves_alone_what_somebody_else_did_meanwhile(served):
+    def run(commands, secrets=()):
+        served.data["targets"][IQN]["clients"]["iqn.2003-01.com.example:other"] = plan.new_client()
+        run_as_ever(commands, secrets)
+
+    run_as_ever, served.run = served.run, run
+    served.refuse = f"/iscsi-targets/{IQN}/hosts create"
+    with pytest.raises(GatewayError, match="is undone"):
+        create(served, asking(image="disk_2", initiator="iqn.2003-01.com.example:c2"))
+    assert [*served.data["targets"][IQN]["clients"]] == [CLIENT, "iqn.2003-01.com.example:other"]
+
+
+def test_what_the_gateway_ends_after_gwcli_was_killed_is_undone_as_well():
+    gateway = FakeGateways()
+    late = []
+
+    def run(commands, secrets=()):
+        if late:
+            return run_as_ever(commands, secrets)
+        run_as_ever(commands[:3], secrets)
+        late.append(commands[3].text)
+        raise gwcli.Ended("create the disk: gwcli was ended by SIGKILL", commands[3])
+
+    def config(self, decrypted=False):
+        if len(late) == 1:
+            gateway._obey(late[0])
+            late.append("done")
+        return copy.deepcopy(gateway.data)
+
+    run_as_ever, gateway.run = gateway.run, run
+    api = gateway.of()
+    api.config = lambda decrypted=False: config(api)
+    gateway.of = lambda host="localhost": api if host == "localhost" else type(api)(gateway, host)
+    with pytest.raises(GatewayError, match=r"SIGKILL\. What this call had done is undone"):
+        create(gateway)
+    assert (gateway.data, gateway.stored) == (EMPTY, {})
 
 
 def test_undoing_takes_credentials_and_maps_off_a_client_that_was_there(served):
-    auth = {"username": "", "password": ""}
-    served.state["targets"][IQN]["clients"][CLIENT] = {"auth": auth, "luns": {}}
-    before = copy.deepcopy(served.state)
+    served.data["targets"][IQN]["clients"][CLIENT] = plan.new_client()
+    before = served.all()
     served.deaf = f"/iscsi-targets/{IQN}/hosts/{CLIENT} disk add"
     with pytest.raises(GatewayError, match="gwcli reported success, but this is not so: map"):
         create(served)
-    assert served.state == before
+    assert served.all() == before
 
 
 def test_what_cannot_be_undone_is_told():
-    gateway = FakeGateway()
+    gateway = FakeGateways()
     gateway.refuse = f"/iscsi-targets/{IQN}/hosts/{CLIENT} auth"
 
-    def run(commands, secrets):
+    def run(commands, secrets=()):
         if commands[0].text.startswith(f"/iscsi-targets/{IQN}/hosts delete"):
             raise Refused("client: gateway unavailable")
-        gateway.run(commands, secrets)
+        run_as_ever(commands, secrets)
 
+    run_as_ever, gateway.run = gateway.run, run
     with pytest.raises(GatewayError) as error:
-        targets.create(REQUEST, gateway, gateway.of, run)
+        create(gateway)
     message = str(error.value)
     assert "credentials: no. Undoing this call failed as well (client: gateway unav" in message
-    assert message.endswith(f"disk gw/disk_1, target {IQN}")
+    assert message.endswith(f"delete disk gw/disk_1, delete target {IQN}")
 
 
-def test_an_added_gateway_is_taken_out_by_force_only_if_it_is_the_local_one(served):
-    before = copy.deepcopy(served.state)
+def test_an_added_gateway_is_taken_out_by_force_only_if_it_is_the_last(served):
+    before = copy.deepcopy(served.data)
     before["targets"][IQN]["portals"] = {}
-    texts = [
-        command.text
-        for command in targets.reversal(before, served.state, REQUEST, keep_image=False)
-    ]
+    texts = [command.text for command in plan.commands(served.data, before, "b.lab")]
     assert texts == [
         f"/iscsi-targets/{IQN}/gateways delete a.lab",
         f"/iscsi-targets/{IQN}/gateways delete b.lab confirm=true",
     ]
 
 
+@pytest.mark.parametrize(
+    ("request_", "changed"),
+    [
+        (NewTarget(iqn=IQN, gateways=GATEWAYS), [3]),
+        (NewTarget(iqn=IQN, gateways=GATEWAYS, disk=REQUEST.disk), [5]),
+        (NewTarget(iqn=IQN, gateways=GATEWAYS, client=REQUEST.client), [5]),
+    ],
+)
+def test_a_target_needs_neither_disk_nor_client(request_, changed):
+    gateway = FakeGateways()
+    assert create(gateway, request_)
+    assert [len(gateway.commands)] == changed
+    assert create(gateway, request_) is False
+
+
+def test_a_change_holds_the_lock_and_gives_it_back(served):
+    assert served.locked == [["gw/1"]]
+    with pytest.raises(GatewayError):
+        create(served, asking(size="2G"))
+    assert served.locks == []
+
+
+def test_it_is_refused_on_a_unit_that_does_not_serve_the_target(served):
+    served.names["localhost"] = "z.lab"
+    third = (Gateway("gw/2", "c.lab", "10.0.0.3"),)
+    del served.data["targets"][IQN]["portals"]["b.lab"]
+    with pytest.raises(GatewayError, match=r"b\.lab, which the action runs on, does not serve"):
+        create(served, targets.MoreGateways(iqn=IQN, gateways=third))
+
+
+def test_deleting_a_target_with_disks_or_clients_must_be_meant(served):
+    before = served.all()
+    with pytest.raises(GatewayError, match=r"i-really-mean-it: .*disk_1.*only if this is true"):
+        create(served, targets.NoTarget(iqn=IQN))
+    assert served.all() == before
+    assert create(served, targets.NoTarget(iqn=IQN, meant=True))
+    assert (served.data["targets"], [*served.data["disks"]]) == ({}, ["gw/disk_1"])
+    assert create(served, targets.NoTarget(iqn=IQN)) is False
+
+
+def test_a_target_is_not_deleted_under_a_client_that_is_logged_in(served):
+    served.logged_in.add(CLIENT)
+    with pytest.raises(GatewayError, match=rf"{CLIENT} is logged in.*log it out first$"):
+        create(served, targets.NoTarget(iqn=IQN, meant=True))
+    assert IQN in served.data["targets"]
+
+
+def test_gateways_are_added_and_removed(served):
+    third = (Gateway("gw/2", "c.lab", "10.0.0.3"),)
+    assert create(served, targets.MoreGateways(iqn=IQN, gateways=third))
+    assert create(served, targets.MoreGateways(iqn=IQN, gateways=third)) is False
+    assert create(served, targets.FewerGateways(iqn=IQN, gateways=frozenset({"c.lab"})))
+    assert served.commands == [
+        f"/iscsi-targets/{IQN}/gateways create c.lab 10.0.0.3 skipchecks=true",
+        f"/iscsi-targets/{IQN}/gateways delete c.lab",
+    ]
+
+
+def test_a_dead_gateway_is_removed_by_force_only(served):
+    served.down["a.lab"] = "No route to host"
+    dead = frozenset({"a.lab"})
+    with pytest.raises(GatewayError, match=r"a\.lab \(gw/0\) is not usable"):
+        create(served, targets.FewerGateways(iqn=IQN, gateways=dead))
+    assert create(served, targets.FewerGateways(iqn=IQN, gateways=dead, force=True))
+    assert served.commands == [f"/iscsi-targets/{IQN}/gateways delete a.lab confirm=true"]
+
+
+def test_a_target_keeps_a_gateway(served):
+    everyone = frozenset({"a.lab", "b.lab"})
+    with pytest.raises(GatewayError, match="would have no gateway left"):
+        create(served, targets.FewerGateways(iqn=IQN, gateways=everyone))
+
+
 THIRD = Gateway("gw/2", "c.lab", "10.0.0.3")
 
 
 def test_a_gateway_that_has_left_is_forgotten_once(served, monkeypatch):
-    create(served, asking(gateways=(*REQUEST.gateways, THIRD)))
+    create(served, asking(gateways=(*GATEWAYS, THIRD)))
     ran = []
     monkeypatch.setattr(targets.process, "run", lambda argv, timeout: ran.append(argv))
     targets.forget_gateways({"10.0.0.3", "10.0.0.9"}, Path("/charm/forget.py"), served.of)
@@ -405,11 +433,4 @@ def test_a_gateway_that_has_left_is_forgotten_once(served, monkeypatch):
 
 
 def test_a_request_does_not_show_its_password():
-    assert REQUEST.password not in repr(REQUEST)
-
-
-@pytest.mark.parametrize(
-    ("size", "shown"), [(GIB, "1G"), (1536 << 20, "1536M"), (1 << 40, "1T"), (1000, "1000 bytes")]
-)
-def test_sizes_are_shown_in_whole_units(size, shown):
-    assert targets.human_size(size) == shown
+    assert "password1234" not in repr(REQUEST)

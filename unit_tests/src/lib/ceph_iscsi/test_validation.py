@@ -161,3 +161,11 @@ def test_what_is_no_address_of_a_host_is_refused_by_name(text):
 def test_no_address_at_all_is_refused():
     with pytest.raises(GatewayError, match="ips: no address given"):
         validation.addresses("ips", " ")
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(1 << 30, "1G"), (1536 << 20, "1536M"), (1 << 40, "1T"), (1000, "1000 bytes")],
+)
+def test_sizes_are_shown_in_whole_units(size, shown):
+    assert validation.human_size(size) == shown
