@@ -3,8 +3,9 @@
 
     images.py CONF CLIENT [POOL/IMAGE...]
 
-Prints JSON, by image: ``{"size": bytes, "snapshots": [{"name", "size", "created"}]}``, or
-``{"problem": words}``. Run by the distribution's Python, which has Ceph's modules.
+Prints JSON, by image: ``{"size": bytes, "snapshots": [{"name", "size", "created"}]}``, with
+``"data_pool"`` if that is another one, or ``{"problem": words}``. Run by the distribution's
+Python, which has Ceph's modules.
 """
 
 import json
@@ -23,7 +24,10 @@ def look(cluster, name):
     pool, _, image = name.partition("/")
     try:
         with cluster.open_ioctx(pool) as ioctx, rbd.Image(ioctx, image, read_only=True) as opened:
-            return {"size": opened.size(), "snapshots": snapshots(opened)}
+            found = {"size": opened.size(), "snapshots": snapshots(opened)}
+            if opened.data_pool_id() != ioctx.get_pool_id():
+                found["data_pool"] = cluster.pool_reverse_lookup(opened.data_pool_id())
+            return found
     except rbd.ImageNotFound:
         return {"problem": "its image is gone from the Ceph cluster"}
     except rados.ObjectNotFound:

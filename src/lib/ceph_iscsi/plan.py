@@ -213,10 +213,13 @@ def _disk_additions(now: State, wanted: State) -> Iterator[Command]:
     for disk in wanted["disks"]:
         if disk not in now["disks"]:
             pool, _, image = disk.partition("/")
-            text = f"/disks attach pool={pool} image={image}"
+            # Under this number initiators know a disk: one that is restored keeps it.
+            wwn = wanted["disks"][disk].get("wwn")
+            wwn = f" wwn={wwn}" if wwn else ""
+            text = f"/disks attach pool={pool} image={image}{wwn}"
             if disk not in now.get("images", {}):
                 size = human_size(wanted["images"][disk]["size"])
-                text = f"/disks create pool={pool} image={image} size={size}"
+                text = f"/disks create pool={pool} image={image} size={size}{wwn}"
             yield Command(text, f"create the disk {disk}", about=("disk", disk))
     for iqn, old, new in _pairs(now, wanted):
         for disk in new["disks"]:

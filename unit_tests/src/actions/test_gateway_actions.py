@@ -90,6 +90,8 @@ def test_parameters_of_create_target_are_those_of_the_reference():
         "gateway-units",
         "rbd-pool-name",
         "ec-rbd-metadata-pool",
+        "generate-credentials",  # beyond it
+        "show-credentials",
     }
     assert "required" not in declared
     assert declared["params"]["iqn"]["default"] == GOOD["iqn"]

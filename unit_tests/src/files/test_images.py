@@ -40,7 +40,14 @@ def script(monkeypatch):
         def open_ioctx(self, pool):
             if pool != "data":
                 raise rados.ObjectNotFound("error opening pool")
-            yield pool
+            yield Ioctx()
+
+        def pool_reverse_lookup(self, number):
+            return {7: "ec"}[number]
+
+    class Ioctx:
+        def get_pool_id(self):
+            return 1
 
     class Image(contextlib.nullcontext):
         def __init__(self, ioctx, image, read_only):
@@ -48,13 +55,19 @@ def script(monkeypatch):
             super().__init__(self)
             if image == "broken":
                 raise rbd.Error("error opening image")
-            if image != "one":
+            if image not in ("one", "coded"):
                 raise rbd.ImageNotFound("gone")
+            self.coded = image == "coded"
 
         def size(self):
             return 1024
 
+        def data_pool_id(self):
+            return 7 if self.coded else 1
+
         def list_snaps(self):
+            if self.coded:
+                return
             yield {"id": 1, "name": "s1", "size": 512, "namespace": 0}
             yield {"id": 2, "name": "trash", "size": 512, "namespace": 2}
 
@@ -71,7 +84,9 @@ def script(monkeypatch):
 
 
 def test_each_image_is_told_or_why_not(script, capsys):
-    script.main("ceph.conf", "client.gw", "data/one", "data/two", "data/broken", "gone/one")
+    script.main(
+        "ceph.conf", "client.gw", "data/one", "data/two", "data/broken", "data/coded", "gone/one"
+    )
     assert json.loads(capsys.readouterr().out) == {
         "data/one": {
             "size": 1024,
@@ -79,6 +94,7 @@ def test_each_image_is_told_or_why_not(script, capsys):
         },
         "data/two": {"problem": "its image is gone from the Ceph cluster"},
         "data/broken": {"problem": "error opening image"},
+        "data/coded": {"size": 1024, "snapshots": [], "data_pool": "ec"},
         "gone/one": {"problem": "its pool gone is gone from the Ceph cluster"},
     }
 

@@ -3,8 +3,10 @@
 import charms.reactive as reactive
 from charmhelpers.core import hookenv
 
-from ceph_iscsi import targets, validation
+from ceph_iscsi import credentials, targets, validation
+from ceph_iscsi.actions import generated
 from ceph_iscsi.actions.asked import Asked, carry_out, require_gateway
+from ceph_iscsi.api import Api
 from ceph_iscsi.auth import Credentials
 from ceph_iscsi.clients import NewClient
 from ceph_iscsi.disks import NewDisk
@@ -18,7 +20,11 @@ def create_target() -> None:
     asked = Asked()
     iqn = asked.iqn
     client = disk = None
-    if asked.together(*CLIENT):
+    generate = generated.wanted(asked, *CLIENT[1:])
+    if generate:
+        name = asked.initiator
+        client = NewClient(iqn=iqn, name=name, credentials=generated.for_client(iqn, name))
+    elif asked.together(*CLIENT):
         client = NewClient(
             iqn=iqn,
             name=asked.initiator,
@@ -38,12 +44,18 @@ def create_target() -> None:
         client=client,
     )
     carry_out(wanted, iqn=iqn)
+    if generate:
+        generated.keep(asked, iqn, client.name, client.credentials)
 
 
 def delete_target() -> None:
     """Delete a target with its clients; its disks stay."""
     asked = Asked()
+    require_gateway()
+    target = Api.of().config()["targets"].get(asked.iqn, {"clients": ()})
     carry_out(targets.NoTarget(iqn=asked.iqn, meant=asked.meant))
+    for client in target["clients"]:
+        credentials.forget(asked.iqn, client)
 
 
 def add_gateways() -> None:
