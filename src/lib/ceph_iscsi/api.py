@@ -94,8 +94,39 @@ class Api:
         ``ip_address``, a list."""
         return self._get(f"_clientinfo/{iqn}/{client}")
 
-    def _get(self, path: str, params: dict[str, str] | None = None) -> dict[str, Any]:
-        answer = self._ask(self.host, path, params)
+    def remembered(self) -> dict[str, Any]:
+        """The state as this gateway has it in memory, for when the cluster does not answer.
+
+        What it does not tell is None: ``auth`` and ``acl_enabled`` of targets. Of several targets,
+        a disk is in those whose clients have it.
+        """
+        disks = self._get("disks", form={"config": "yes"})["disks"]
+        targets = {}
+        names = self._get("targets")["targets"]
+        for iqn in names:
+            clients = {
+                name: self._get(f"_client/{iqn}/{name}")
+                for name in self._get(f"clients/{iqn}")["clients"]
+            }
+            groups = self._get(f"hostgroups/{iqn}")["groups"]
+            used = {disk for client in clients.values() for disk in client["luns"]}
+            targets[iqn] = {
+                "portals": self._get(f"gateways/{iqn}"),
+                "clients": clients,
+                "groups": {name: self._get(f"hostgroup/{iqn}/{name}") for name in groups},
+                "disks": {disk: {} for disk in (disks if len(names) == 1 else used)},
+                "auth": None,
+                "acl_enabled": None,
+            }
+        return {"disks": disks, "targets": targets, "discovery_auth": None}
+
+    def _get(
+        self,
+        path: str,
+        params: dict[str, str] | None = None,
+        form: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        answer = self._ask(self.host, path, params, form=form)
         url = answer.url.partition("?")[0]
         if answer.status_code == 503 and path == "_ping":
             raise GatewayError(f"the API at {url} answers, but no portal listens for initiators")
@@ -109,7 +140,12 @@ class Api:
         return content
 
     def _ask(
-        self, host: str, path: str, params: dict[str, str] | None, source: str | None = None
+        self,
+        host: str,
+        path: str,
+        params: dict[str, str] | None,
+        source: str | None = None,
+        form: dict[str, str] | None = None,
     ) -> Any:
         # Imported here: it costs more than all else that update-status does.
         import requests
@@ -123,7 +159,11 @@ class Api:
             session.mount("https://", _adapter(source, socket.getfqdn()))
         try:
             return session.get(
-                url, params=params, auth=(self.user, self.password), timeout=self.timeouts
+                url,
+                params=params,
+                data=form,
+                auth=(self.user, self.password),
+                timeout=self.timeouts,
             )
         except OSError as error:  # as all of requests' own are; a missing authority is no other
             raise GatewayError(f"the API at {url} does not answer: {_reason(error)}") from error

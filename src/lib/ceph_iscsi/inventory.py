@@ -77,7 +77,7 @@ def take(
             _target(iqn, target, there, answers, units) for iqn, target in sorted(targets.items())
         ],
         "unused-disks": [there[name] for name in disks if name not in used],
-        "discovery-auth": auth_kind(state.get("discovery_auth", {})),
+        "discovery-auth": auth_kind(state.get("discovery_auth")),
         "problems": problems,
     }
 
@@ -85,23 +85,38 @@ def take(
 def read_state(
     reach: Callable[[str], Api], peers: Collection[str], cluster: Cluster
 ) -> tuple[Document, list[str]]:
-    """The gateways' state from whoever tells it: this unit, a peer, the cluster itself.
+    """The gateways' state from whoever tells it: this unit, a peer, one of them from memory, the
+    cluster itself.
 
     :param peers: addresses of the other units
     :returns: the state, and what was wrong with those that did not tell it
     :raises GatewayError: nobody does
     """
-    problems = []
-    for host in ("localhost", *peers):
-        try:
-            return reach(host).config(), problems
-        except GatewayError as error:
-            problems.append(str(error))
-    try:
-        return cluster.stored_config(metadata_pool()), problems
-    except GatewayError as error:
-        problems.append(str(error))
-    raise GatewayError(f"the gateways' state cannot be read: {'; '.join(problems)}")
+    problems: list[str] = []
+
+    def first(
+        ask: Callable[[str], Document], hosts: Collection[str], problems: list[str] = problems
+    ) -> Document | None:
+        with ThreadPoolExecutor(max_workers=max(len(hosts), 1)) as pool:
+            asked = [pool.submit(ask, host) for host in hosts]
+        for answer in asked:
+            if isinstance(error := answer.exception(), GatewayError):
+                problems.append(str(error))
+            else:
+                return answer.result()
+        return None
+
+    state = first(lambda host: reach(host).config(), ["localhost"])
+    state = state or first(lambda host: reach(host).config(), peers)
+    if state is None:
+        # A cluster that doesn't answer has the API wait; what it has in memory, it tells at once.
+        state = first(lambda host: reach(host).remembered(), ["localhost", *peers], [])
+        if state:
+            problems.append("so this is what a gateway has in memory, without targets' own CHAP")
+    state = state or first(lambda _: cluster.stored_config(metadata_pool()), ["the cluster"])
+    if state is None:
+        raise GatewayError(f"the gateways' state cannot be read: {'; '.join(problems)}")
+    return state, problems
 
 
 def metadata_pool() -> str:
@@ -112,8 +127,11 @@ def metadata_pool() -> str:
     return parser["config"]["pool"]
 
 
-def auth_kind(auth: Mapping[str, Any]) -> str:
-    """How one has to identify oneself: ``none``, ``chap``, or ``mutual``, the other side too."""
+def auth_kind(auth: Mapping[str, Any] | None) -> str:
+    """How one has to identify oneself: ``none``, ``chap``, or ``mutual``, the other side too;
+    ``unknown`` for None."""
+    if auth is None:
+        return UNKNOWN
     if auth.get("mutual_username"):
         return "mutual"
     return "chap" if auth.get("username") else "none"

@@ -8,7 +8,7 @@ from ceph_iscsi.validation import human_size
 
 Document = dict[str, Any]
 
-_AUTH = {"none": "no CHAP", "chap": "CHAP", "mutual": "mutual CHAP"}
+_AUTH = {"none": "no CHAP", "chap": "CHAP", "mutual": "mutual CHAP", "unknown": "CHAP unknown"}
 
 
 def render(inventory: Document) -> str:
@@ -31,7 +31,7 @@ def render(inventory: Document) -> str:
 
 def _target(target: Document) -> Iterator[str]:
     auth = f"  {_AUTH[target['auth']]}" if target["auth"] != "none" else ""
-    anybody = "" if target["acl"] else "  any initiator may log in"
+    anybody = "  any initiator may log in" if target["acl"] is False else ""
     yield f"{target['iqn']}{auth}{anybody}"
     for title, part, lines in (
         ("gateways", target["gateways"], _gateway),

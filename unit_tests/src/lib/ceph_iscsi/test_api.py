@@ -128,3 +128,31 @@ def test_sessions_are_told_by_the_gateway_that_has_them(server, api):
     server.answers["/api/_clientinfo/iqn.t/iqn.c"] = (200, session)
     assert api.session_count("iqn.t") == 2
     assert api.session("iqn.t", "iqn.c") == session
+
+
+def test_what_a_gateway_has_in_memory_is_put_together(server, api):
+    client = {"auth": {"username": "someone1"}, "luns": {"gw/one": {"lun_id": 0}}}
+    group = {"members": ["iqn.c"], "disks": {"gw/one": {}}}
+    disks = {"gw/one": {"owner": "a.lab"}, "gw/two": {"owner": "b.lab"}}
+    server.answers |= {
+        "/api/disks": (200, {"disks": disks}),
+        "/api/targets": (200, {"targets": ["iqn.t"]}),
+        "/api/clients/iqn.t": (200, {"clients": ["iqn.c"]}),
+        "/api/_client/iqn.t/iqn.c": (200, client),
+        "/api/hostgroups/iqn.t": (200, {"groups": ["hosts"]}),
+        "/api/hostgroup/iqn.t/hosts": (200, group),
+        "/api/gateways/iqn.t": (200, {"a.lab": {"portal_ip_addresses": ["10.0.0.1"]}}),
+    }
+    state = api.remembered()
+    assert state["disks"] == disks
+    target = state["targets"]["iqn.t"]
+    assert (target["clients"], target["groups"]) == ({"iqn.c": client}, {"hosts": group})
+    assert list(target["disks"]) == ["gw/one", "gw/two"]
+    assert list(target["portals"]) == ["a.lab"]
+    # with a second target, a disk that nobody has may be in either
+    server.answers["/api/targets"] = (200, {"targets": ["iqn.t", "iqn.u"]})
+    for path in ("clients", "hostgroups", "gateways"):
+        key = {"clients": "clients", "hostgroups": "groups"}.get(path)
+        server.answers[f"/api/{path}/iqn.u"] = (200, {key: []} if key else {})
+    targets = api.remembered()["targets"]
+    assert [list(targets[iqn]["disks"]) for iqn in ("iqn.t", "iqn.u")] == [["gw/one"], []]

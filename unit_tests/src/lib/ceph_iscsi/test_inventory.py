@@ -74,6 +74,7 @@ IMAGES = {
 def world():
     """Two gateways and a cluster that answer, the client logged in to both; counts requests."""
     world = SimpleNamespace(down={}, images=dict(IMAGES), stored=STATE, asked=[], state=STATE)
+    world.memory = STATE
 
     def api_of(host="localhost", timeouts=None):
         def answer(name, value):
@@ -88,6 +89,7 @@ def world():
 
         return SimpleNamespace(
             config=answer("config", lambda: world.state),
+            remembered=answer("remembered", lambda: world.memory),
             ping=answer("ping", None),
             session_count=answer("session_count", lambda iqn: 1 if iqn == IQN else 0),
             session=answer(
@@ -211,6 +213,26 @@ def test_with_all_apis_down_the_cluster_tells(world, monkeypatch):
     ]
 
 
+def test_while_the_cluster_hangs_a_gateway_tells_from_memory(world):
+    for host in ("localhost", "10.0.0.2"):
+        world.down[host, "config"] = f"{host}: no answer in time"
+    world.images = "`python3` failed: error connecting to the cluster"
+    auth = {"auth": None, "acl_enabled": None}
+    targets = {iqn: there | auth for iqn, there in STATE["targets"].items()}
+    world.memory = {"disks": STATE["disks"], "targets": targets, "discovery_auth": None}
+    taken = world.take(IQN)
+    (told,) = taken["targets"]
+    assert told["clients"][0]["sessions"] == {"a.lab": "logged-in", "b.lab": "logged-in"}
+    assert (told["auth"], told["acl"], told["disks"][0]["size"]) == ("unknown", None, None)
+    assert [problem.partition(":")[0] for problem in taken["problems"]] == [
+        "localhost",
+        "10.0.0.2",
+        "so this is what a gateway has in memory, without targets' own CHAP",
+        "sizes and snapshots cannot be read from the Ceph cluster",
+    ]
+    assert tree.render(taken).startswith(f"{IQN}  CHAP unknown\n")
+
+
 def test_with_nobody_to_ask_it_fails_and_says_why(world, monkeypatch):
     monkeypatch.setattr(inventory, "metadata_pool", lambda: "iscsi")
     world.down |= {"localhost": "no API here", "10.0.0.2": "nor there"}
@@ -272,5 +294,5 @@ discovery asks for CHAP"""
 
 
 def test_the_tree_says_that_there_is_nothing(world):
-    world.state = {"disks": {}, "targets": {}}
+    world.state = {"disks": {}, "targets": {}, "discovery_auth": auth()}
     assert tree.render(world.take()) == "no targets"
