@@ -22,6 +22,7 @@ ORDER = (
     "life",
     "faults",
     "io",
+    "see",
     "pause",
     "maintenance",
     "power_cut",
