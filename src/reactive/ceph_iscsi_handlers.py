@@ -15,6 +15,7 @@ Flags of this module, and of the layers and interfaces that it listens to:
 ``certificates.available``       there is an authority to ask for a certificate
 ``certificates.*.changed``       set by the interface; cleared here when what came is in use
 ``admin-access.connected``       the API has clients in the model
+``charm.retired``                set in the charm class when a unit that leaves has stopped; stays
 ``charm.paused``                 set and cleared by the actions, in the charm class
 ``gateway.down``                 a daemon was found down by update-status; set there, cleared when
                                  the gateway is announced again, in the charm class

@@ -26,9 +26,9 @@ SHORTEST, LONGEST = 2.0, 15.0
 # path checkers ask a few times, then not again for 5 s or more.
 CHECKS, WINDOW = 3, 1.0
 CONNECT_TIMEOUT = 2
-# Seconds that initiators get to log in again after a restart, and then to look at their paths,
-# which they do every 5 s.
-RETURN_LIMIT, LOOK = 60, 6
+# Seconds that initiators get to log in again after a restart and look at a disk, and then at the
+# others: multipath looks at each every 5 s.
+RETURN_LIMIT, LOOK = 120, 6
 
 
 def own_groups(root: Path = LIO) -> list[Path]:
@@ -93,19 +93,33 @@ def connected(root: Path = LIO) -> dict[str, set[str]]:
 
 
 def wait_for_return(before: dict[str, set[str]], root: Path = LIO) -> bool:
-    """Wait until initiators are back after a restart, so that the next gateway may go.
+    """Wait until initiators use this gateway again after a restart, so that the next one may go.
 
     :param before: as ``connected`` told it before the restart
-    :returns: whether all are back
+    :returns: whether all do
     """
     end = time.monotonic() + RETURN_LIMIT
-    while missing := {iqn for iqn in before if before[iqn] - connected(root).get(iqn, set())}:
+    while any(before[iqn] - _back(root).get(iqn, set()) for iqn in before):
         if time.monotonic() > end:
             return False
         time.sleep(WINDOW)
     if any(before.values()):
         time.sleep(LOOK)
-    return not missing
+    return True
+
+
+def _back(root: Path) -> dict[str, set[str]]:
+    """Initiators, by target, that are logged in and have sent a command to a disk."""
+    counters = "lun_*/statistics/scsi_auth_intr/num_cmds"
+    return {
+        tpg.parent.name: {
+            name
+            for name in sessions(tpg)
+            if not (counts := [_read(path) for path in (tpg / "acls" / name).glob(counters)])
+            or any(count != "0" for count in counts)
+        }
+        for tpg in own_groups(root)
+    }
 
 
 def drain(root: Path = LIO) -> Iterator[str]:

@@ -138,7 +138,7 @@ def wait_until(
     check: Callable[[], None],
     limit: float,
     give_up: Callable[[], bool] = lambda: False,
-    pause: float = 0.5,
+    pause: float = 1,
 ) -> None:
     """Call ``check`` until it no longer raises a GatewayError; at the end, raise its last one.
 

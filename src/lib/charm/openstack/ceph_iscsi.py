@@ -18,7 +18,6 @@ from ceph_iscsi import (
     live_settings,
     networks,
     options,
-    process,
     rotation,
     services,
     tls,
@@ -31,6 +30,7 @@ from charmhelpers.core import hookenv
 
 PAUSED = "charm.paused"
 DOWN = "gateway.down"
+RETIRED = "charm.retired"
 CONTAINER_NOTE = Path("/run/systemd/container")
 API_USER = "admin"
 API_PORT = 5000
@@ -570,16 +570,21 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         return unit_gone or hookenv.hook_name() in ("stop", "remove")
 
     def retire(self) -> None:
-        """On a unit that is being removed: stop serving, and take it out of all targets.
+        """On a unit that is being removed: stop serving, and take it out of all targets, once.
 
-        What fails is left to the leader, when the unit is gone.
+        What fails is tried again in the next hook, and then left to the leader.
         """
+        if reactive.is_flag_set(RETIRED):
+            return
+        from ceph_iscsi import targets
+
         try:
             services.stop_all()
             if GATEWAY_CFG.exists():
                 program = Path(hookenv.charm_dir(), FORGET)
-                process.run(["/usr/bin/python3", "-I", str(program), socket.getfqdn()])
+                targets.forget_gateway(socket.getfqdn(), program)
             hosts.remove()
+            reactive.set_flag(RETIRED)
         except GatewayError as error:
             hookenv.log(f"on leaving: {error}", hookenv.ERROR)
 

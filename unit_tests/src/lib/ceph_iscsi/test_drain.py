@@ -219,6 +219,16 @@ def test_after_a_restart_the_next_gateway_waits_until_initiators_are_back(lio, c
     assert clock.now == 3 * drain.WINDOW + drain.LOOK
 
 
+def test_an_initiator_that_has_not_looked_at_a_disk_yet_is_not_back(lio, clock):
+    before = drain.connected(lio.root)
+    statistics = lio.own / "acls" / INITIATOR / "lun_0" / "statistics" / "scsi_auth_intr"
+    statistics.mkdir(parents=True)
+    (statistics / "num_cmds").write_text("0\n")
+    assert drain.wait_for_return(before, lio.root) is False
+    (statistics / "num_cmds").write_text("2\n")
+    assert drain.wait_for_return(before, lio.root) is True
+
+
 def test_initiators_that_do_not_come_back_are_not_waited_for_for_ever(lio, clock):
     before = drain.connected(lio.root)
     lio.log_out()

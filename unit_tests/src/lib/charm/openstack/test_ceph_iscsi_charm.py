@@ -13,7 +13,6 @@ from ceph_iscsi import (
     live_settings,
     networks,
     packages,
-    process,
     services,
     targets,
     tls,
@@ -21,7 +20,7 @@ from ceph_iscsi import (
 from ceph_iscsi.api import Api
 from ceph_iscsi.errors import GatewayError
 from charm.openstack import ceph_iscsi
-from charm_options import SRC, config
+from charm_options import config
 from charmhelpers.core import hookenv
 
 
@@ -1016,25 +1015,38 @@ def test_resuming_before_there_is_a_configuration_only_ends_the_pause(machine, c
     assert (reactive.is_flag_set("charm.paused"), machine.started) == (False, [])
 
 
-def test_a_unit_that_is_removed_stops_serving_and_takes_itself_out(machine, monkeypatch):
-    ran = []
-    monkeypatch.setattr(process, "run", ran.append)
-    gateway().retire()
-    assert (machine.started, ran) == (["stop"], []), "one that was never configured is in nothing"
+@pytest.fixture
+def forgotten(monkeypatch):
+    """Names of the gateways that were taken out of the stored targets."""
+    names = []
+    monkeypatch.setattr(targets, "forget_gateway", lambda name, program: names.append(name))
+    return names
+
+
+def test_a_unit_that_is_removed_stops_serving_and_takes_itself_out_once(machine, forgotten):
     configure()
+    machine.started.clear()
+    for _ in range(2):
+        gateway().retire()
+    assert (machine.started, forgotten) == (["stop"], ["host-1.lab"])
+
+
+def test_a_unit_that_was_never_configured_is_in_no_target(machine, forgotten):
     gateway().retire()
-    program = str(SRC / "files" / "forget_gateway.py")
-    assert ran == [["/usr/bin/python3", "-I", program, "host-1.lab"]]
+    assert (machine.started, forgotten) == (["stop"], [])
 
 
-def test_what_fails_on_leaving_is_left_to_the_leader(machine, monkeypatch):
-    def fail(argv):
+def test_what_fails_on_leaving_is_tried_again_in_the_next_hook(machine, forgotten, monkeypatch):
+    def fail(name, program):
         raise GatewayError("no cluster")
 
     configure()
-    monkeypatch.setattr(process, "run", fail)
-    gateway().retire()
+    with monkeypatch.context() as patch:
+        patch.setattr(targets, "forget_gateway", fail)
+        gateway().retire()
     assert any("on leaving: no cluster" in line for line in machine.log)
+    gateway().retire()
+    assert forgotten == ["host-1.lab"]
 
 
 # Status
