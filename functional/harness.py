@@ -161,19 +161,18 @@ class Model:
         found = status.apps[unit.partition("/")[0]].units[unit]
         return found.workload_status.message == message and found.juju_status.current == "idle"
 
+    def look(self, unit: str, command: str, *arguments: str) -> str:
+        """Run a command as the user ubuntu on UNIT's host, while its hooks go on; what it said."""
+        return self.juju.ssh(unit, command, *arguments)
+
     def down_between(self, unit: str, service: str = "rbd-target-api") -> tuple[float, float]:
         """When a service of UNIT last began to stop and when it started, seconds since 1970."""
         moments = ("ActiveExitTimestamp", "ActiveEnterTimestamp")
-        shown = self.run_on(
-            unit,
-            "systemctl",
-            "show",
-            "--timestamp=unix",
-            *(f"-P{name}" for name in moments),
-            service,
-        )
-        values = [float(line.lstrip("@") or 0) for line in shown.split("\n")[:2]]
-        return values[0], values[1]
+        options = ("--timestamp=unix", f"--property={','.join(moments)}")
+        shown = self.look(unit, "systemctl", "show", *options, service)
+        values = dict(line.strip().split("=@", 1) for line in shown.splitlines() if "=@" in line)
+        down, up = (float(values.get(moment, 0)) for moment in moments)
+        return down, up
 
     def started_at(self, unit: str) -> float:
         """When UNIT's rbd-target-api started, seconds since 1970."""
@@ -186,8 +185,8 @@ class Model:
     def boot(self, unit: str) -> str:
         """What tells the boots of UNIT's host apart; nothing while it is off."""
         try:
-            return self.run_on(unit, "cat", "/proc/sys/kernel/random/boot_id").strip()
-        except (jubilant.CLIError, jubilant.TaskError, TimeoutError):
+            return self.look(unit, "cat", "/proc/sys/kernel/random/boot_id").strip()
+        except jubilant.CLIError:
             return ""
 
     # What is done

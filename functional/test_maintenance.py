@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from harness import GATEWAY, UNDRAINED, Model
+from harness import CHARM, GATEWAY, UNDRAINED, Model
 
 WAITING = ("waiting", "Waiting for its turn to restart")
 DRAINING = ("maintenance", "Restarting: draining")
@@ -47,7 +47,7 @@ def restarted_one_after_the_other(model: Model, since: dict[str, float]) -> bool
 def test_a_change_of_the_options_restarts_one_gateway_after_the_other(disk: Model, figures):
     started = disk.all_started_at()
     with disk.writing() as summary:
-        disk.juju.config(GATEWAY, {"loglevel": 2})
+        disk.juju.config(GATEWAY, {"loglevel": 3})
         disk.wait_restarted(started)
         disk.settle(GATEWAY)
     figures["writes during a restart of all gateways"] = str(summary)
@@ -55,10 +55,21 @@ def test_a_change_of_the_options_restarts_one_gateway_after_the_other(disk: Mode
     assert restarted_one_after_the_other(disk, started)
     assert {(unit, *DRAINING) for unit in disk.gateways()} <= set(disk.seen)
     assert [said[1:] for said in disk.seen].count(WAITING) >= 1
-    started = disk.all_started_at()
-    disk.juju.config(GATEWAY, reset="loglevel")
-    disk.wait_restarted(started)
+
+
+def test_a_refresh_to_the_same_charm_restarts_nothing(disk: Model):
+    def revisions() -> set[str]:
+        agents = "/var/lib/juju/agents/unit-{}/charm/revision"
+        return {
+            disk.look(unit, "sudo", "cat", agents.format(unit.replace("/", "-")))
+            for unit in disk.gateways()
+        }
+
+    started, old = disk.all_started_at(), revisions()
+    disk.juju.refresh(GATEWAY, path=CHARM)
+    disk.wait_for(lambda: old.isdisjoint(revisions()))
     disk.settle(GATEWAY)
+    assert disk.all_started_at() == started
 
 
 def test_another_source_upgrades_one_gateway_after_the_other(disk: Model, figures):
@@ -66,7 +77,8 @@ def test_another_source_upgrades_one_gateway_after_the_other(disk: Model, figure
         disk.run_on(unit, "sh", "-c", LATER_PACKAGE)
     started = disk.all_started_at()
     with disk.writing() as summary:
-        disk.juju.config(GATEWAY, {"source": "deb [trusted=yes] file:/srv/archive ./"})
+        source = "deb [trusted=yes] file:/srv/archive ./"
+        disk.juju.config(GATEWAY, {"source": source}, reset="loglevel")
         disk.wait_restarted(started)
         disk.settle(GATEWAY)
     figures["writes during an upgrade of all gateways"] = str(summary)
