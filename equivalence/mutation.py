@@ -26,7 +26,7 @@ class MutantError(Exception):
 
 @dataclass(frozen=True)
 class Change:
-    """One replacement in one file; ``within`` names the function that it is in."""
+    """One replacement in one file; ``within`` names the function or key that it is in."""
 
     file: str
     old: str
@@ -34,13 +34,15 @@ class Change:
     within: str = ""
 
     def apply(self, text: str) -> str:
-        """The text with the change made.
+        """The text with the change made; YAML, which a build writes anew, in one form.
 
         :raises MutantError: what is to be replaced is not there exactly once
         """
+        if self.file.endswith(".yaml"):
+            text = yaml.safe_dump(yaml.safe_load(text), sort_keys=False)
         start, end = 0, len(text)
         if self.within:
-            found = re.search(rf"^( *)def {self.within}\b.*?(?=^\1\S|\Z)", text, re.M | re.S)
+            found = re.search(rf"^( *)(?:def )?{self.within}\b.*?(?=^\1\S|\Z)", text, re.M | re.S)
             start, end = found.span() if found else (0, 0)
         if text.count(self.old, start, end) != 1:
             where = f"{self.file}, {self.within}" if self.within else self.file
@@ -121,11 +123,12 @@ def run(charm: Path, console: Console, *, keep: bool) -> bool:
     good = True
     with package.opened(charm) as original, cli.Lab(keep=keep) as juju:
         stage = Stage(juju, console)
+        names = dict.fromkeys(mutant.scenario for mutant in load())
+        before = {name: faults(stage.record(original, name)) for name in names}
         for name, batch in batches(load()):
             with mutated(original, batch) as changed:
-                before = faults(stage.record(original, name))
                 after = faults(stage.record(changed, name))
-            missed, unexplained = verdict(batch, before, after)
+            missed, unexplained = verdict(batch, before[name], after)
             good = good and not missed and not unexplained
             for mutant in batch:
                 told = "; ".join(f"{key}: {after[key]}" for key in mutant.found & set(after))
@@ -143,23 +146,18 @@ class Stage:
     def __init__(self, juju: Any, console: Console) -> None:
         self._juju = juju
         self._console = console
-        self._known: dict[tuple[Path, str], Recording] = {}
+        self._deployed: Path | None = None
 
     def record(self, charm: Path, name: str) -> Recording:
-        """What a scenario shows of a charm; the same charm's is recorded once."""
-        if (charm, name) not in self._known:
-            self._known[charm, name] = self._record(charm, name)
-        return self._known[charm, name]
-
-    def _record(self, charm: Path, name: str) -> Recording:
-        from equivalence.model import Model
-
+        """What a scenario shows of a charm, which is deployed anew if it is another."""
         recording = Recording(str(charm), package.framework(charm), "stage")
         if name == "package":
             recording.scenes[name] = scenarios.play_package(charm)
             return recording
         model = Model(self._juju, charm, staged=True)
-        model.clear()
+        if charm != self._deployed:
+            model.clear()
+            self._deployed = charm
         scenario = next(known for known in scenarios.SCENARIOS if known.name == name)
         recording.scenes[name] = scene = scenarios.play(scenario, model)
         told = f"ended early: {scene.error}" if scene.error else "done"
