@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from equivalence import contract, judge, package, scenarios
+from equivalence.model import Model
 from equivalence.record import Recording
 
 HERE = Path(__file__).resolve().parent
