@@ -205,19 +205,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--disks", type=int, default=100)
     parser.add_argument("--clients", type=int, default=20)
+    parser.add_argument(
+        "--model", default="scale", help="made if it is not there; without targets"
+    )
     options = parser.parse_args()
     if not CHARM.exists():
         sys.exit(f"{CHARM} holds no built charm: run tox -e build first")
     keep = os.environ.get("KEEP_MODEL") == "1"
     for command in ("prepare", "up"):
         subprocess.run([COMMAND, "lab", command], check=True)
-    juju = jubilant.Juju(model="scale", cli_binary=COMMAND, wait_timeout=900)
-    if "scale" not in juju.cli("models", "--format", "json", include_model=False):
-        juju.add_model("scale")
+    juju = jubilant.Juju(model=options.model, cli_binary=COMMAND, wait_timeout=900)
+    if f'"{options.model}"' not in juju.cli("models", "--format", "json", include_model=False):
+        juju.add_model(options.model)
     model = Model(juju)
     try:
         if GATEWAY not in juju.status().apps:
             model.deploy()
+        _require(not model.api_config(UNIT)["targets"], "there are targets already")
         bench = Bench(model, options.disks, options.clients)
         bench.run()
     finally:

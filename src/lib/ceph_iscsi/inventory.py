@@ -144,18 +144,21 @@ def _ask(api: Api, gateway: str, targets: Mapping[str, Document]) -> Answer:
         api.ping()
         for iqn, target in targets.items():
             if gateway in target["portals"]:
-                anybody = bool(target["clients"]) and api.session_count(iqn) > 0
-                sessions[iqn] = {
-                    client: _session(api, iqn, client) if anybody else LOGGED_OUT
-                    for client in target["clients"]
-                }
+                sessions[iqn] = _sessions(api, iqn, target["clients"])
     except GatewayError as error:
         return Answer(sessions, str(error))
     return Answer(sessions)
 
 
-def _session(api: Api, iqn: str, client: str) -> str:
-    return LOGGED_IN if api.session(iqn, client)["state"] == "LOGGED_IN" else LOGGED_OUT
+def _sessions(api: Api, iqn: str, clients: Collection[str]) -> dict[str, str]:
+    """States by client; asked one by one, until as many are found as there are sessions."""
+    left = api.session_count(iqn) if clients else 0
+    states = {}
+    for client in clients:
+        logged_in = left > 0 and api.session(iqn, client)["state"] == "LOGGED_IN"
+        states[client] = LOGGED_IN if logged_in else LOGGED_OUT
+        left -= logged_in
+    return states
 
 
 def _images(cluster: Cluster, disks: Collection[str]) -> tuple[dict[str, Document], list[str]]:

@@ -173,6 +173,11 @@ def test_clients_of_a_target_without_sessions_are_not_asked_for_one_by_one(world
     assert world.asked.count(("b.lab", "config")) == 0
 
 
+def test_no_more_clients_are_asked_for_than_there_are_sessions(world):
+    world.take(IQN)
+    assert world.asked.count(("b.lab", "session")) == 1
+
+
 def test_a_gateway_that_is_down_is_told_and_its_sessions_are_unknown(world):
     world.down["b.lab"] = "the API does not answer: No route to host"
     taken = world.take(IQN)
