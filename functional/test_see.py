@@ -75,7 +75,7 @@ def test_the_initiators_settings_are_those_that_the_charm_tells(seen: Model):
     assert on_host.strip() == told["multipath-conf"].strip()
     settings = seen.run_on(INITIATOR, "cat", "/etc/iscsi/iscsid.conf")
     wanted = [line for line in told["iscsid-conf"].splitlines() if line.startswith("node.")]
-    assert len(wanted) == 6
+    assert len(wanted) == 5
     for line in wanted:
         assert line in settings
 
