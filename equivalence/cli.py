@@ -125,7 +125,7 @@ def record(
             scene = scenarios.play(scenario, model, other)
             recording.scenes[scenario.name] = scene
             recording.save(directory / "recording.json")
-            told = f"ended early: {scene.error}" if scene.error else "done"
+            told = scene.error or "done"
             console.print(f"  {scene.seconds:.0f} s, {told}", markup=False)
     return recording
 

@@ -228,6 +228,9 @@ class Model:
         if self.application not in self.applications():
             self.deploy()
         self.companion(MONITORS)
+        for unit in self.units():
+            if self.status(unit).startswith("maintenance: Paused"):  # a scenario ended early
+                self.action(unit, "resume")
         if not self.bag(self.units()[0], "ceph-client"):
             self.relate("ceph-client", f"{MONITORS}:client")
         self.wait(

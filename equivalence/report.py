@@ -88,7 +88,7 @@ def print_table(charms: Sequence[Judged], console: Console) -> None:
         sums = ", ".join(f"{count} {verdict}" for verdict, count in sorted(charm.sums.items()))
         console.print(f"{charm.recording.charm}: {sums}")
         for name, scene in charm.recording.scenes.items():
-            told = f"ended early: {scene.error}" if scene.error else "done"
+            told = scene.error or "done"
             console.print(f"  {name}: {scene.seconds:.0f} s, {told}", markup=False)
 
 
