@@ -1,12 +1,13 @@
 """A model with gateways, on the lab's hosts or on a stage, and what is done to it."""
 
+import contextlib
 import io
 import json
 import re
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,34 @@ class Model:
             lambda status: jubilant.all_active(status, self.application, MONITORS),
             "gateways to be active",
         )
+
+    @contextlib.contextmanager
+    def writing(self, iqn: str, username: str, password: str) -> Iterator[dict[str, Any]]:
+        """Have the verifying writer at work on a target meanwhile; its sums are there at the end.
+
+        Needs real gateways. Sums: ``errors`` of writes, ``lost`` ones that were acknowledged.
+        """
+        if "initiator" not in self.applications():
+            self.juju.deploy(COMPANIONS / "initiator", "initiator")
+        self.settle("initiator")
+        portals = " ".join(self.address(unit) for unit in self.units())
+        login = {"portal": portals, "iqn": iqn, "username": username, "password": password}
+        self.juju.run("initiator/0", "login", login, wait=300)
+        shown = self.juju.run("initiator/0", "show", wait=120).results["devices"]
+        device = f"/dev/mapper/{json.loads(shown)[0]['name']}"
+        self.juju.scp(str(REPOSITORY / "functional" / "writer.py"), "initiator/0:writer.py")
+        writer, notes = "/root/writer.py", "/root/writer"
+        self.run_on("initiator/0", "install", "-m", "0700", "/home/ubuntu/writer.py", writer)
+        unit = ("systemd-run", "--quiet", "--unit=writer", "--collect")
+        self.run_on("initiator/0", *unit, writer, "run", device, notes)
+        sums: dict[str, Any] = {}
+        try:
+            yield sums
+        finally:
+            self.run_on("initiator/0", "systemctl", "stop", "writer")
+            sums |= json.loads(self.run_on("initiator/0", "cat", f"{notes}/summary.json"))
+            sums |= json.loads(self.run_on("initiator/0", writer, "verify", device, notes))
+            self.juju.run("initiator/0", "logout", {"iqn": iqn}, wait=300)
 
     def settle(self, *applications: str, timeout: float = 600) -> None:
         """Return once all agents (of applications; the gateways by default) are idle."""

@@ -18,7 +18,8 @@ from equivalence import package
 from equivalence.model import CONTAINER, DOUBLE, IQN, MONITORS, Model, wait_until
 from equivalence.record import Scene
 
-CLIENT = "iqn.2024-11.com.example.kit:client"
+#: The name of the lab's initiator.
+CLIENT = "iqn.2024-11.com.example.lab:initiator-0"
 PASSWORD = "kit-password-1"  # noqa: S105
 TARGET = {
     "image_size": "1G",
@@ -63,7 +64,6 @@ class Scenario:
     tells: str
     run: Callable[[Context], None]
     lab_only: bool = False
-    alone: bool = False
 
 
 def operations(request: dict[str, Any], names: Any) -> list[dict[str, Any]]:
@@ -545,11 +545,24 @@ def replacement(context: Context) -> None:
     model, see = context.model, context.see
     other = context.other or model.charm
     model.action(model.units()[0], "create-target", **TARGET)
-    before = _settled(model.api_config(model.units()[0]))
+    if model.staged:
+        context.hide("failed-writes", "lost-writes")  # no initiator can log in
+        _there_and_back(context, other)
+        return
+    with model.writing(IQN, TARGET["client_username"], PASSWORD) as sums:
+        _there_and_back(context, other)
+    see("failed-writes", sums["errors"])
+    see("lost-writes", sums["lost"])
+
+
+def _there_and_back(context: Context, other: Path) -> None:
+    model = context.model
+    unit = model.units()[0]
+    before = _settled(model.api_config(unit))
     _replace(context, other)
-    kept = _settled(model.api_config(model.units()[0])) == before
+    kept = _settled(model.api_config(unit)) == before
     _replace(context, model.charm)
-    see("targets-kept", kept and _settled(model.api_config(model.units()[0])) == before)
+    context.see("targets-kept", kept and _settled(model.api_config(unit)) == before)
 
 
 def _replace(context: Context, charm: Path) -> None:
