@@ -221,8 +221,9 @@ class Model:
             return "completed", dict(self.juju.run(unit, name, given, wait=400).results)
         except jubilant.TaskError as error:
             return f"failed: {error.task.message}", dict(error.task.results)
-        except jubilant.CLIError as error:
-            return f"refused: {(error.stderr or '').strip()}", {}
+        except (jubilant.CLIError, ValueError) as error:  # it has no such action or parameter
+            said = getattr(error, "stderr", None) or str(error)
+            return f"refused: {said.strip()}", {}
 
     def ready(self) -> None:
         """Have two gateways deployed, related to Ceph and active."""
