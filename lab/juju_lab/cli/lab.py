@@ -26,15 +26,20 @@ def up(bases: Sequence[str]) -> None:
 
 @lab.command("prepare")
 @click.option("--base", "bases", multiple=True, help="Bases to prepare, e.g. ubuntu@22.04.")
-def prepare(bases: Sequence[str]) -> None:
+@click.option("--upgrades", is_flag=True, help="Also what do-release-upgrade from these needs.")
+def prepare(bases: Sequence[str], upgrades: bool) -> None:
     """Make the images and the package archive, as far as they are not in the cache."""
     from juju_lab.hosts import DEFAULT_BASE, HostError, Lab, PreflightError
+    from juju_lab.hosts.bases import successor
 
     made = Lab(client.settings())
     try:
         made.preflight()
         with progress_shown() as progress:
             made.prepare(progress, bases or [DEFAULT_BASE])
+            for base in bases if upgrades else ():
+                if later := successor(base):
+                    made.prepare_upgrade(progress, base, later)
     except (HostError, PreflightError) as error:
         raise JujuError(str(error)) from None
 
