@@ -163,6 +163,9 @@ class Model:
 
     def look(self, unit: str, command: str, *arguments: str) -> str:
         """Run a command as the user ubuntu on UNIT's host, while its hooks go on; what it said."""
+        for _ in range(5):
+            with contextlib.suppress(jubilant.CLIError):  # a busy host does not answer in time
+                return self.juju.ssh(unit, command, *arguments)
         return self.juju.ssh(unit, command, *arguments)
 
     def down_between(self, unit: str, service: str = "rbd-target-api") -> tuple[float, float]:
@@ -185,7 +188,7 @@ class Model:
     def boot(self, unit: str) -> str:
         """What tells the boots of UNIT's host apart; nothing while it is off."""
         try:
-            return self.look(unit, "cat", "/proc/sys/kernel/random/boot_id").strip()
+            return self.juju.ssh(unit, "cat", "/proc/sys/kernel/random/boot_id").strip()
         except jubilant.CLIError:
             return ""
 

@@ -8,16 +8,16 @@ from harness import CHARM, GATEWAY, UNDRAINED, Model
 WAITING = ("waiting", "Waiting for its turn to restart")
 DRAINING = ("maintenance", "Restarting: draining")
 
-#: Makes an archive in /srv/archive with ceph-iscsi as it is, of a later version.
+#: Makes an archive in /srv/later with ceph-iscsi as it is, of a later version.
 LATER_PACKAGE = """
 set -e
-rm -rf /srv/archive /srv/package; mkdir -p /srv/archive /srv/package
+rm -rf /srv/later /srv/package; mkdir -p /srv/later /srv/package
 cd /srv/package
 apt-get download -qq ceph-iscsi
 dpkg-deb -R ceph-iscsi_*.deb content
 sed -i 's/^Version: .*/&+later1/' content/DEBIAN/control
-dpkg-deb -b content /srv/archive/ceph-iscsi_later.deb > /dev/null
-cd /srv/archive
+dpkg-deb -b content /srv/later/ceph-iscsi_later.deb > /dev/null
+cd /srv/later
 dpkg-deb -f ceph-iscsi_later.deb > Packages
 echo "Filename: ./ceph-iscsi_later.deb" >> Packages
 echo "Size: $(stat -c %s ceph-iscsi_later.deb)" >> Packages
@@ -77,7 +77,7 @@ def test_another_source_upgrades_one_gateway_after_the_other(disk: Model, figure
         disk.run_on(unit, "sh", "-c", LATER_PACKAGE)
     started = disk.all_started_at()
     with disk.writing() as summary:
-        source = "deb [trusted=yes] file:/srv/archive ./"
+        source = "deb [trusted=yes] file:/srv/later ./"
         disk.juju.config(GATEWAY, {"source": source}, reset="loglevel")
         disk.wait_restarted(started)
         disk.settle(GATEWAY)

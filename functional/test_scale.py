@@ -1,7 +1,7 @@
 """From two gateways to three and back."""
 
 import pytest
-from harness import GATEWAY, IQN, SECOND, Model
+from harness import FIRST, GATEWAY, IQN, SECOND, UNDRAINED, Model
 
 CONFIG = "/etc/ceph/iscsi-gateway.cfg"
 
@@ -37,18 +37,52 @@ def test_the_new_gateway_knows_the_configuration_that_the_others_serve(three):
     assert model.api_config(new) == model.api_config("ceph-iscsi/0")
 
 
-def test_a_removed_gateway_is_gone_from_status_and_configuration(three):
-    model, new = three
-    address = model.address(new)
+@pytest.fixture(scope="module")
+def removed(three, figures) -> tuple[Model, str, dict]:
+    """The gateway that carried the I/O, removed while a writer was at work; its address."""
+    model, _ = three
+    model.create_target(FIRST)
+    model.login()
+    model.wait_paths(3)
+    unit = model.active_gateway()
+    address = model.address(unit)
+    started = model.all_started_at()
+    del started[unit]
     with model.writing() as summary:
-        model.juju.remove_unit(new)
-        model.wait(lambda status: new not in status.apps[GATEWAY].units)
+        model.juju.remove_unit(unit)
+        model.wait(lambda status: unit not in status.apps[GATEWAY].units)
+        model.wait_restarted(started)
         model.settle(GATEWAY)
+    figures["writes during the removal of the active gateway"] = str(summary)
+    return model, address, summary
+
+
+def test_an_initiator_does_not_feel_that_its_gateway_is_removed(removed):
+    _, _, summary = removed
     assert summary["errors"] == summary["lost"] == 0
+    assert summary["worst-stall"] < UNDRAINED
+
+
+def test_a_removed_gateway_is_gone_from_status_and_configuration(removed):
+    model, address, _ = removed
     for unit in model.gateways():
         assert address not in configured_addresses(model, unit)
+        portals = model.api_config(unit)["targets"][IQN]["portals"].values()
+        assert len(portals) == 2
+        assert all(address not in portal["portal_ip_addresses"] for portal in portals)
+        groups = model.run_on(unit, "ls", f"/sys/kernel/config/target/iscsi/{IQN}").split()
+        assert len([name for name in groups if name.startswith("tpgt_")]) == 2
 
 
-def test_the_remaining_gateways_go_on_serving_and_taking_changes(three):
-    model, _ = three
-    assert model.create_target(SECOND)["iqn"] == IQN
+def test_the_remaining_gateways_forget_it_one_after_the_other(removed):
+    model, _, _ = removed
+    first, second = sorted(model.down_between(unit) for unit in model.gateways())
+    assert first[1] <= second[0]
+    model.logout()
+    model.login()
+    model.wait_paths(2)
+
+
+def test_the_remaining_gateways_go_on_serving_and_taking_changes(removed):
+    model, _, _ = removed
+    assert model.create_target(SECOND, model.gateways()[0])["iqn"] == IQN
