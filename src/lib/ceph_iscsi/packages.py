@@ -35,7 +35,9 @@ def pending(
     :raises GatewayError: apt can't say
     """
     store, archive = unitdata.kv(), _archive(config)
-    done = store.get(_DONE, archive)
+    if store.get(_DONE) is None:
+        note(config)  # an earlier version of the charm did not
+    done = store.get(_DONE)
     used = store.get(_USED, done)
     if archive == done == used or unusable(config):
         return False

@@ -33,9 +33,10 @@ def pending(apt, options):
     return packages.pending(options, NAMES, apt.configure)
 
 
-def test_a_unit_that_never_noted_its_archive_has_the_one_of_its_options(apt):
-    assert pending(apt, OTHER) is False
+def test_the_archive_of_a_unit_that_never_noted_it_is_that_of_its_options(apt):
+    assert pending(apt, config()) is False
     assert apt.asked == []
+    assert pending(apt, OTHER) is True
 
 
 def test_another_archive_is_used_once_and_pending_until_its_packages_are_here(apt):
