@@ -1,6 +1,7 @@
 """What the functional tests do to a model, said once. Everything goes through jubilant."""
 
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ CHARM = REPOSITORY / "build" / "ceph-iscsi"
 COMPANIONS = REPOSITORY / "lab" / "charms"
 
 GATEWAY = "ceph-iscsi"
+CONSUMER = "api-client"
 INITIATOR = "initiator/0"
 IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
 
@@ -94,6 +96,10 @@ class Model:
     def gateways(self) -> list[str]:
         """Names of the gateway units."""
         return sorted(self.juju.status().apps[GATEWAY].units)
+
+    def consumer(self) -> str:
+        """The unit of CONSUMER."""
+        return next(iter(self.juju.status().apps[CONSUMER].units))
 
     def address(self, unit: str) -> str:
         """The address that others reach UNIT under."""
@@ -185,6 +191,13 @@ class Model:
         """When each gateway's rbd-target-api started."""
         return {unit: self.started_at(unit) for unit in self.gateways()}
 
+    def restarted_one_after_the_other(self, since: dict[str, float]) -> bool:
+        """Whether each gateway was down once since then, and never two of them."""
+        times = sorted((*self.down_between(unit), unit) for unit in self.gateways())
+        return all(up > since[unit] for _, up, unit in times) and all(
+            first[1] <= second[0] for first, second in itertools.pairwise(times)
+        )
+
     def boot(self, unit: str) -> str:
         """What tells the boots of UNIT's host apart; nothing while it is off."""
         try:
@@ -204,6 +217,17 @@ class Model:
         self.juju.integrate(f"{GATEWAY}:ceph-client", "ceph-mon:client")
         self.settle()
 
+    def relate_consumer(self) -> None:
+        """Have CONSUMER in the model, related to the gateways."""
+        applications = self.juju.status().apps
+        if CONSUMER not in applications:
+            self.juju.deploy(COMPANIONS / CONSUMER, constraints={"virt-type": "container"})
+            self.settle(CONSUMER)
+        related = applications[GATEWAY].relations.get("admin-access", [])
+        if CONSUMER not in [relation.related_app for relation in related]:
+            self.juju.integrate(f"{GATEWAY}:admin-access", CONSUMER)
+        self.settle(GATEWAY, CONSUMER)
+
     def settle(self, *applications: str, timeout: float = 600) -> None:
         """Wait until all units (of APPLICATIONS) are active and all agents idle."""
         self.wait(
@@ -213,6 +237,10 @@ class Model:
             ),
             timeout=timeout,
         )
+
+    def settle_agents(self, *applications: str, timeout: float = 600) -> None:
+        """Wait until no agent (of APPLICATIONS) has anything to do, whatever the units say."""
+        self.wait(lambda status: jubilant.all_agents_idle(status, *applications), timeout)
 
     def wait(self, ready: Callable[[jubilant.Status], bool], timeout: float = 600) -> None:
         """Wait until READY; note what the gateways say meanwhile; a failed hook ends it."""
@@ -254,6 +282,14 @@ class Model:
     def finish(self, action: Future) -> dict[str, Any]:
         """Results of an action that was started; jubilant.TaskError when it failed."""
         return action.result(timeout=ACTION_LIMIT + 60)
+
+    def failure(self, unit: str, name: str, **parameters: str) -> jubilant.Task:
+        """Run an action that must fail; return it, with its results and its message."""
+        try:
+            results = self.action(unit, name, **parameters)
+        except jubilant.TaskError as error:
+            return error.task
+        raise AssertionError(f"{name} succeeded: {results}")
 
     def create_target(self, client: Client, unit: str = "ceph-iscsi/0", **changed: str) -> Any:
         """Run create-target for CLIENT on UNIT; CHANGED parameters replace CLIENT's."""

@@ -1,7 +1,5 @@
 """Maintenance under writes: the gateways take turns, and an initiator feels none of it."""
 
-import itertools
-
 import pytest
 from harness import CHARM, GATEWAY, UNDRAINED, Model
 
@@ -36,14 +34,6 @@ def unnoticed(summary: dict) -> bool:
     return summary["errors"] == summary["lost"] == 0 and summary["worst-stall"] < UNDRAINED
 
 
-def restarted_one_after_the_other(model: Model, since: dict[str, float]) -> bool:
-    """Whether each gateway was down once since then, and never two of them."""
-    times = sorted((*model.down_between(unit), unit) for unit in model.gateways())
-    return all(up > since[unit] for _, up, unit in times) and all(
-        first[1] <= second[0] for first, second in itertools.pairwise(times)
-    )
-
-
 def test_a_change_of_the_options_restarts_one_gateway_after_the_other(disk: Model, figures):
     started = disk.all_started_at()
     with disk.writing() as summary:
@@ -52,7 +42,7 @@ def test_a_change_of_the_options_restarts_one_gateway_after_the_other(disk: Mode
         disk.settle(GATEWAY)
     figures["writes during a restart of all gateways"] = str(summary)
     assert unnoticed(summary)
-    assert restarted_one_after_the_other(disk, started)
+    assert disk.restarted_one_after_the_other(started)
     assert {(unit, *DRAINING) for unit in disk.gateways()} <= set(disk.seen)
     assert [said[1:] for said in disk.seen].count(WAITING) >= 1
 
@@ -83,7 +73,7 @@ def test_another_source_upgrades_one_gateway_after_the_other(disk: Model, figure
         disk.settle(GATEWAY)
     figures["writes during an upgrade of all gateways"] = str(summary)
     assert unnoticed(summary)
-    assert restarted_one_after_the_other(disk, started)
+    assert disk.restarted_one_after_the_other(started)
     for unit in disk.gateways():
         version = disk.run_on(unit, "dpkg-query", "-W", "-f", "${Version}", "ceph-iscsi")
         assert version.endswith("+later1")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import jubilant
 import pytest
-from harness import COMPANIONS, FIRST, GATEWAY, IQN, SECOND, Client, Model
+from harness import COMPANIONS, CONSUMER, FIRST, GATEWAY, IQN, SECOND, Client, Model
 
 AUTHORITY = "ca"
 CERTIFICATE = "/etc/ceph/iscsi-gateway.crt"
@@ -17,8 +17,7 @@ FILES = {
     "/etc/ceph/iscsi-gateway-pub.key": "644 root root",
     "/etc/ceph/iscsi-gateway-ca.crt": "644 root root",
     TRUSTED: "644 root root",
-    "/usr/local/lib/ceph-iscsi-charm/sitecustomize.py": "644 root root",
-    "/etc/systemd/system/rbd-target-api.service.d/ceph-iscsi-charm.conf": "644 root root",
+    "/usr/local/lib/ceph-iscsi-charm/ceph_iscsi_charm_tls.py": "644 root root",
 }
 CHAP_KEYS = ("/etc/ceph/iscsi/iscsi-gateway.key", "/etc/ceph/iscsi/iscsi-gateway-pub.key")
 THIRD = Client("iqn.2024-11.com.example.lab:third", "third-user", "third-password", "disk-three")
@@ -43,8 +42,9 @@ def secure(target: Model) -> Iterator[Model]:
     target.juju.integrate(f"{GATEWAY}:certificates", AUTHORITY)
     target.wait(lambda status: all(certificates(target)))
     target.settle(GATEWAY, AUTHORITY)
+    target.relate_consumer()
     yield target
-    target.juju.remove_application(AUTHORITY)
+    target.juju.remove_application(AUTHORITY, CONSUMER)
 
 
 def certificates(model: Model) -> list[str]:
@@ -64,6 +64,40 @@ def chap_keys(model: Model) -> set[str]:
 def test_a_file_of_the_certificate_has_its_mode_on_both_gateways(secure: Model, path):
     for unit in secure.gateways():
         assert secure.run_on(unit, "stat", "-c", "%a %U %G", path).strip() == FILES[path]
+
+
+def test_each_gateway_asks_for_a_certificate_by_all_that_it_is_called(secure: Model):
+    for unit in secure.gateways():
+        asked = secure.bag(unit, "certificates", "ca/0")
+        name = secure.run_on(unit, "hostname", "--fqdn").strip()
+        assert asked["unit_name"] == unit.replace("/", "_")
+        (request,) = json.loads(asked["application_cert_requests"]).items()
+        assert request[0] == name
+        short = secure.run_on(unit, "hostname").strip()
+        assert {secure.address(unit), short} <= set(request[1]["sans"])
+
+
+def test_clients_of_the_api_are_told_of_tls_and_get_in_over_it(secure: Model):
+    authority = secure.bag("ca/0", "certificates", "ceph-iscsi/0")["ca"]
+    secure.juju.config(CONSUMER, {"ca": authority})
+    secure.settle(CONSUMER)
+    assert schemes(secure) == {"https"}
+    codes = json.loads(secure.action(secure.consumer(), "get-config")["codes"])
+    assert list(codes.values()) == [200] * len(secure.gateways())
+
+
+def schemes(model: Model) -> set[str]:
+    """What the gateways tell their API's clients to speak."""
+    client = model.consumer()
+    return {model.bag(unit, "admin-access", client)["scheme"] for unit in model.gateways()}
+
+
+def test_with_tls_the_checklist_passes_on_every_gateway(secure: Model):
+    for unit in secure.gateways():
+        shown = secure.action(unit, "security-checklist")
+        said = {name: value for name, value in shown.items() if name != "return-code"}
+        assert set(said.values()) == {"PASS"}
+        assert len(said) == 8
 
 
 def test_whoever_trusts_the_authority_can_verify_the_api_by_name_and_by_address(secure: Model):
@@ -103,9 +137,12 @@ def test_gwcli_does_not_talk_to_a_gateway_that_it_cannot_verify(secure: Model):
 def test_a_renewed_certificate_is_put_to_use_and_chap_passwords_stay_readable(secure: Model):
     before, keys = certificates(secure), chap_keys(secure)
     assert len(keys) == 1
+    started = secure.all_started_at()
     secure.action("ca/0", "renew")
-    secure.wait(lambda status: not set(certificates(secure)) & set(before))
+    secure.wait_restarted(started)
     secure.settle(GATEWAY)
+    assert not set(certificates(secure)) & set(before)
+    assert secure.restarted_one_after_the_other(started)
     assert chap_keys(secure) == keys
     for unit in secure.gateways():
         served = secure.run_on(unit, "sh", "-c", SERVED)
@@ -139,9 +176,8 @@ def test_without_the_relation_all_of_it_is_gone_and_the_gateways_go_on(secure: M
     for unit in secure.gateways():
         left = secure.run_on(unit, "sh", "-c", f"ls {' '.join(FILES)} 2>/dev/null; true")
         assert left.split() == []
-        drop_ins = secure.run_on(unit, "systemctl", "show", "-P", "DropInPaths", "rbd-target-api")
-        assert drop_ins.strip() == ""
         assert secure.api_code(unit, unit) == 401
+    assert schemes(secure) == {"http"}
     secure.create_target(FIRST)
 
 
