@@ -134,6 +134,7 @@ def run(charm: Path, console: Console, *, keep: bool) -> bool:
             for mutant in batch:
                 told = "; ".join(f"{key}: {after[key]}" for key in mutant.found & set(after))
                 caught = "[red]missed[/red]" if mutant in missed else "[green]caught[/green]"
+                console.print(f"  {mutant.name}: {caught}")
                 table.add_row(mutant.name, name, caught, told[:200])
             for key in sorted(unexplained):
                 table.add_row("", name, "[red]unexplained[/red]", f"{key}: {after[key]}"[:200])
