@@ -51,8 +51,12 @@ def action(unit: str, name: str, **parameters: object) -> dict[str, str]:
 
 
 def settle() -> None:
-    """Wait until every unit says that it is ready, and no agent has anything to do."""
+    """Wait until the gateways say that they are ready, all others that they are active, and no
+    agent has anything to do."""
     states = utils.get_charm_config(fatal=False).get("target_deploy_status", {})
+    for name in zaza.model.get_status().applications:
+        if name != APPLICATION:
+            states.setdefault(name, {"workload-status-message-regex": ""})
     zaza.model.wait_for_application_states(states=states, timeout=PATIENCE)
 
 
