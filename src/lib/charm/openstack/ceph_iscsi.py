@@ -263,8 +263,9 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         hookenv.log(f"to be restarted, for {', '.join(reasons)}")
         if not turns.ask(cluster):
             return False
-        if silent := drain.silent_portals():
-            hookenv.log(f"not restarted while others don't serve: {', '.join(silent)}")
+        silent = set(drain.silent_portals()) - self.departed_portals(cluster)
+        if silent:
+            hookenv.log(f"not restarted while others don't serve: {', '.join(sorted(silent))}")
             return False
         return True
 
@@ -482,24 +483,29 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             hookenv.log(f"departed gateways are still in targets: {error}", hookenv.ERROR)
 
     def has_departed_in_lio(self, cluster: Any) -> bool:
-        """Whether LIO has portals that are no longer in the stored configuration."""
-        portals = {
-            portal.rpartition(":")[0].strip("[]")
+        """Whether a restart would have LIO forget gateways that have left, and cut nobody off."""
+        return bool(self.departed_portals(cluster)) and not drain.last_paths()
+
+    def departed_portals(self, cluster: Any) -> set[str]:
+        """Portals, as LIO has them, that are no longer in the stored configuration."""
+        known = {*cluster.peer_addresses, *cluster.portal_addresses}
+        # Only others can have left; whether they have is not looked up in every hook.
+        unknown = {
+            portal
             for tpg in drain.own_groups()
             for portal in drain.other_portals(tpg)
+            if _address(portal) not in known
         }
-        # Only these can have left; whether they have is not looked up in every hook.
-        unknown = portals.difference(cluster.peer_addresses, cluster.portal_addresses)
         if not unknown:
-            return False
+            return set()
         from ceph_iscsi import targets
 
         try:
             state = Api.of().config()
         except GatewayError as error:
             hookenv.log(f"gateways that have left: {error}", hookenv.ERROR)
-            return False
-        return any(not targets.portals_at(state, {address}) for address in unknown)
+            return set()
+        return {portal for portal in unknown if not targets.portals_at(state, {_address(portal)})}
 
     def publish_access(self, admin_access: Any, cluster: Any) -> None:
         """Tell the API's clients where it is and how to log in.
@@ -655,6 +661,11 @@ def _peers(cluster: Any) -> dict[str, hosts.Peer]:
 
 def _differs(path: Path, content: str) -> bool:
     return not path.is_file() or path.read_text() != content
+
+
+def _address(portal: str) -> str:
+    """The address of a portal, as ``10.0.0.1:3260`` or ``[fd00::1]:3260``."""
+    return portal.rpartition(":")[0].strip("[]")
 
 
 def _related(endpoint: Any) -> bool:

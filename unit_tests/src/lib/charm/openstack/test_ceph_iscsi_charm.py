@@ -891,6 +891,21 @@ def test_the_remaining_gateways_forget_it_in_a_restart_each_at_its_turn(departur
     assert departure.machine.started == [False, True]
 
 
+def test_a_gateway_that_has_left_is_not_waited_for_but_one_that_is_down_is(departure):
+    departure.machine.silent = ["192.0.2.3:3260", "10.0.0.2:3260"]
+    configure(departure.peers)
+    assert departure.machine.started == []
+    departure.machine.silent = ["192.0.2.3:3260"]
+    configure(departure.peers)
+    assert departure.machine.started == [True]
+
+
+def test_the_last_gateway_does_not_restart_to_forget_others(departure):
+    departure.machine.last_paths = {"iqn": ["initiator"]}
+    configure(departure.peers)
+    assert departure.machine.started == [False]
+
+
 def test_an_address_that_a_present_unit_has_is_left_alone(departure):
     departure.peers.peer_addresses.append("10.0.0.3")
     departure.peers.portal_addresses.append("192.0.2.3")
