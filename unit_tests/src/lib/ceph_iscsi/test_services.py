@@ -190,7 +190,7 @@ def test_draining_is_put_before_every_stop_without_a_restart(systemd, host):
     services.install_drain(host)
     program = services.DRAIN.read_text()
     assert program == Path(services.drain.__file__).read_text()
-    assert f"ExecStop=/usr/bin/python3 -I /{REAL_DRAIN}" in services.DRAIN_DROP_IN.read_text()
+    assert f"ExecStop=-/usr/bin/python3 -I /{REAL_DRAIN}" in services.DRAIN_DROP_IN.read_text()
     assert systemd.calls == ["daemon-reload "]
     services.install_drain(host)
     assert len(systemd.calls) == 1
