@@ -28,6 +28,7 @@ ORDER = (
     "power_cut",
     "admin_access",
     "tls",
+    "secrets",
     "scale",
 )
 REPORTS = Path(__file__).resolve().parent.parent / "build" / "functional"
