@@ -22,19 +22,20 @@ RESOLVER_TIME_LIMIT = 45
 
 @dataclass(frozen=True)
 class Peer:
-    """Another gateway: its name, and the address that it is reached at by the other gateways."""
+    """A gateway: its name, and the address that it is reached at by the other gateways."""
 
     name: str
     address: str
 
 
-def keep(peers: Mapping[str, Peer], own_name: str, *, manage: bool) -> None:
-    """Have the names of peers in the block that resolve nowhere else, and no others.
+def keep(peers: Mapping[str, Peer], own: Peer, *, manage: bool) -> None:
+    """Have the gateways' names in the block that resolve nowhere else, and no others.
 
     A name that only a name server might know by now stays as long as the peer does: asking it is
     no use, since a local resolver answers from /etc/hosts as well.
 
-    :param peers: by unit
+    :param peers: the other gateways by unit
+    :param own: this one, whose API is asked under its name from this host as well
     :param manage: whether there may be a block
     """
     text = ETC_HOSTS.read_text()
@@ -43,12 +44,13 @@ def keep(peers: Mapping[str, Peer], own_name: str, *, manage: bool) -> None:
     elsewhere = set(_names(rest.splitlines()))
 
     def is_needed(peer: Peer) -> bool:
-        if peer.name == own_name or (peer.address, peer.name) in elsewhere:
+        if not peer.address or (peer.address, peer.name) in elsewhere:
             return False
         return peer.name in there or not _of_family(resolve(peer.name), peer.address)
 
+    others = [peer for peer in peers.values() if peer.name != own.name]
     lines = {
-        f"{peer.address} {peer.name}\n" for peer in peers.values() if manage and is_needed(peer)
+        f"{peer.address} {peer.name}\n" for peer in [own, *others] if manage and is_needed(peer)
     }
     if lines == set(_lines(text)):
         return
@@ -61,7 +63,7 @@ def keep(peers: Mapping[str, Peer], own_name: str, *, manage: bool) -> None:
 
 def remove() -> None:
     """Remove the block."""
-    keep({}, "", manage=False)
+    keep({}, Peer("", ""), manage=False)
 
 
 def problems(peers: Mapping[str, Peer], own_name: str) -> list[str]:

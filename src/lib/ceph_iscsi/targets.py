@@ -151,6 +151,17 @@ def portals_at(state: State, addresses: Collection[str]) -> list[tuple[str, str]
     ]
 
 
+def addresses_of(state: State, fqdns: Collection[str]) -> set[str]:
+    """Addresses of the portals of gateways, wherever these were when the targets were made."""
+    return {
+        address
+        for target in state["targets"].values()
+        for fqdn, portal in target["portals"].items()
+        if fqdn in fqdns
+        for address in portal["portal_ip_addresses"]
+    }
+
+
 def forget_gateways(
     addresses: Collection[str], program: Path, api_of: Callable[..., Api] = Api.of
 ) -> None:

@@ -140,10 +140,10 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         """
         if self.is_leaving:
             return
-        cluster.introduce(socket.getfqdn(), self.address_in("cluster"), self.address_in("public"))
+        own = hosts.Peer(socket.getfqdn(), self.address_in("cluster"))
+        cluster.introduce(own.name, own.address, self.address_in("public"))
         try:
-            peers = _peers(cluster)
-            hosts.keep(peers, socket.getfqdn(), manage=self.config["manage-hosts-file"])
+            hosts.keep(_peers(cluster), own, manage=self.config["manage-hosts-file"])
         except GatewayError as error:
             hookenv.log(f"names of the gateways: {error}", hookenv.ERROR)
 
@@ -473,8 +473,11 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             for key in ("ingress-address", "host_address", "portal_address")
             if (address := unit.received_raw.get(key))
         }
+        names = {unit.received_raw.get("host_name") for unit in cluster.all_departed_units}
+        names -= {name for name, _ in cluster.host_names.values()}
         gone = departed.difference(cluster.peer_addresses, cluster.portal_addresses)
         try:
+            gone |= targets.addresses_of(Api.of().config(), names)
             if hookenv.is_leader():
                 targets.forget_gateways(gone, Path(hookenv.charm_dir(), FORGET))
             if not targets.portals_at(Api.of().config(), gone):

@@ -6,6 +6,7 @@ from ceph_iscsi.errors import GatewayError
 from ceph_iscsi.hosts import BEGIN, END, Peer
 
 SYSTEM = "127.0.0.1 localhost\n10.0.0.1 one.lab one\n"
+OWN = Peer("one.lab", "10.0.0.1")
 PEERS = {"gw/1": Peer("two.lab", "10.0.0.2"), "gw/2": Peer("three.lab", "10.0.0.3")}
 
 
@@ -24,8 +25,8 @@ def host(monkeypatch, tmp_path):
             found = [fields[0] for fields in lines if name in fields[1:] and fields[0] != "#"]
             return found + self.names.get(name, [])
 
-        def keep(self, peers=PEERS, manage=True):
-            hosts.keep(peers, "one.lab", manage=manage)
+        def keep(self, peers=PEERS, manage=True, own=OWN):
+            hosts.keep(peers, own, manage=manage)
             return self.path.read_text()
 
     host = Host()
@@ -79,6 +80,11 @@ def test_a_name_with_an_address_of_the_other_family_only_is_added(host):
     assert host.keep(peers) == SYSTEM + block("fd00::2 two.lab")
 
 
+def test_so_is_this_hosts_own_name_which_its_own_daemons_use(host):
+    own = Peer("one.lab", "fd00::1")
+    assert host.keep({}, own=own) == SYSTEM + block("fd00::1 one.lab")
+
+
 def test_a_name_that_resolves_to_something_else_is_left_to_the_operator(host):
     host.names |= {"two.lab": ["10.9.9.9"], "three.lab": ["10.0.0.3"]}
     assert host.keep() == SYSTEM
@@ -86,6 +92,7 @@ def test_a_name_that_resolves_to_something_else_is_left_to_the_operator(host):
 
 def test_what_others_wrote_stays_whatever_the_marks_look_like(host):
     host.path.write_text(f"{BEGIN}\n10.1.1.1 mine\n{block('10.0.0.9 old.lab')}10.1.1.2 yours")
+    host.names["one.lab"] = ["10.0.0.1"]
     text = host.keep({"gw/1": PEERS["gw/1"]})
     assert text == f"{BEGIN}\n10.1.1.1 mine\n10.1.1.2 yours\n{block('10.0.0.2 two.lab')}"
 

@@ -112,7 +112,7 @@ def machine(hook, monkeypatch, tmp_path):
         bundle=None,
         chap_key=None,
         hosts=tmp_path / "hosts",
-        names={},
+        names={"host-1.lab": ["127.0.1.1"]},
         networks={
             "cluster": {"ingress-addresses": ["10.0.0.1", "fd00::1"]},
             "public": {"ingress-addresses": ["192.0.2.1", "fd01::1"]},
@@ -848,11 +848,15 @@ def departure(machine, monkeypatch):
     """
     case = SimpleNamespace(forgotten=[], stored=[], machine=machine, peers=peers_with_password())
     machine.portals = ["10.0.0.2:3260", "192.0.2.3:3260"]
-    told = {"ingress-address": "10.0.0.3", "portal_address": "192.0.2.3"}
+    told = {"ingress-address": "10.0.0.3", "portal_address": "192.0.2.3", "host_name": "c.lab"}
     gone = SimpleNamespace(received_raw=told)
     monkeypatch.setattr(targets, "forget_gateways", lambda gone, _: case.forgotten.append(gone))
     monkeypatch.setattr(targets, "portals_at", lambda state, addresses: case.stored)
-    api = SimpleNamespace(config=lambda: {})
+    portals = {
+        "b.lab": {"portal_ip_addresses": ["10.0.0.2"]},
+        "c.lab": {"portal_ip_addresses": ["198.51.100.3"]},  # bound elsewhere in its day
+    }
+    api = SimpleNamespace(config=lambda: {"targets": {"iqn": {"portals": portals}}})
     monkeypatch.setattr(ceph_iscsi, "Api", SimpleNamespace(of=lambda: api))
     configure(case.peers)
     machine.started.clear()
@@ -863,7 +867,7 @@ def departure(machine, monkeypatch):
 
 def test_the_leader_takes_a_departed_gateway_out_of_the_targets(departure):
     configure(departure.peers)
-    assert departure.forgotten == [{"10.0.0.3", "192.0.2.3"}]
+    assert departure.forgotten == [{"10.0.0.3", "192.0.2.3", "198.51.100.3"}]
     assert departure.peers.all_departed_units == []
 
 
@@ -909,6 +913,7 @@ def test_the_last_gateway_does_not_restart_to_forget_others(departure):
 def test_an_address_that_a_present_unit_has_is_left_alone(departure):
     departure.peers.peer_addresses.append("10.0.0.3")
     departure.peers.portal_addresses.append("192.0.2.3")
+    departure.peers.host_names = {"ceph-iscsi/3": ("c.lab", "10.0.0.3")}
     configure(departure.peers)
     assert departure.forgotten == [set()]
 
