@@ -25,12 +25,18 @@ ORDER = (
     "see",
     "pause",
     "maintenance",
+    "requests",
+    "options",
+    "names",
+    "status",
     "power_cut",
     "admin_access",
     "tls",
     "secrets",
     "scale",
 )
+# Another model, which needs a lab of its own: `pytest functional/variant`.
+collect_ignore = ["variant"]
 REPORTS = Path(__file__).resolve().parent.parent / "build" / "functional"
 
 _figures: dict[str, str] = {}
@@ -38,7 +44,12 @@ _figures: dict[str, str] = {}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Deploy first, scale last: what a test leaves is what the next one starts from."""
-    items.sort(key=lambda item: ORDER.index(item.path.stem.removeprefix("test_")))
+    here = Path(__file__).parent
+    items.sort(
+        key=lambda item: (
+            ORDER.index(item.path.stem.removeprefix("test_")) if item.path.parent == here else 0
+        )
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -56,7 +67,13 @@ def figures() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def juju(request: pytest.FixtureRequest) -> Iterator[jubilant.Juju]:
+def model_name() -> str:
+    """What the model is called."""
+    return NAME
+
+
+@pytest.fixture(scope="session")
+def juju(request: pytest.FixtureRequest, model_name: str) -> Iterator[jubilant.Juju]:
     """The lab's command on a model of its own."""
     keep = os.environ.get("KEEP_MODEL") == "1"
     if not CHARM.exists():
@@ -65,10 +82,10 @@ def juju(request: pytest.FixtureRequest) -> Iterator[jubilant.Juju]:
         _lab("destroy")
     _lab("prepare")
     _lab("up")
-    juju = jubilant.Juju(model=NAME, cli_binary=COMMAND, wait_timeout=600)
+    juju = jubilant.Juju(model=model_name, cli_binary=COMMAND, wait_timeout=600)
     models = juju.cli("models", "--format", "json", include_model=False)
-    if f'"{NAME}"' not in models:
-        juju.add_model(NAME)
+    if f'"{model_name}"' not in models:
+        juju.add_model(model_name)
     yield juju
     if request.session.testsfailed:
         _report(juju)

@@ -86,8 +86,10 @@ def _given(parameters: dict[str, Any]) -> dict[str, Any]:
 class Model:
     """The model under test and the words for what is done to it."""
 
-    def __init__(self, juju: jubilant.Juju) -> None:
+    def __init__(self, juju: jubilant.Juju, gateway: str = GATEWAY) -> None:
         self.juju = juju
+        #: the name of the gateways' application
+        self.gateway = gateway
         #: (unit, status, message) of the gateways, in the order in which they were seen
         self.seen: list[tuple[str, str, str]] = []
 
@@ -95,7 +97,7 @@ class Model:
 
     def gateways(self) -> list[str]:
         """Names of the gateway units."""
-        return sorted(self.juju.status().apps[GATEWAY].units)
+        return sorted(self.juju.status().apps[self.gateway].units)
 
     def consumer(self) -> str:
         """The unit of CONSUMER."""
@@ -207,14 +209,18 @@ class Model:
 
     # What is done
 
-    def deploy(self) -> None:
+    def deploy(self, **gateway: Any) -> None:
         """Everything that the tests need. Ceph comes last: so the gateways are seen without it,
-        then waiting for it."""
-        self.juju.deploy(CHARM, num_units=2)
+        then waiting for it. GATEWAY are further arguments of the gateways' deploy."""
+        self.juju.deploy(CHARM, self.gateway, num_units=2, **gateway)
         self.juju.deploy(COMPANIONS / "initiator")
         self.wait(lambda status: self._said(status, "Missing relations: ceph-client"))
-        self.juju.deploy(COMPANIONS / "ceph-mon", constraints={"virt-type": "container"})
-        self.juju.integrate(f"{GATEWAY}:ceph-client", "ceph-mon:client")
+        self.juju.deploy(
+            COMPANIONS / "ceph-mon",
+            config={"osd-count": 4},  # the smallest pools with lrc and clay have four chunks
+            constraints={"virt-type": "container"},
+        )
+        self.juju.integrate(f"{self.gateway}:ceph-client", "ceph-mon:client")
         self.settle()
 
     def relate_consumer(self) -> None:
@@ -291,11 +297,13 @@ class Model:
             return error.task
         raise AssertionError(f"{name} succeeded: {results}")
 
-    def create_target(self, client: Client, unit: str = "ceph-iscsi/0", **changed: str) -> Any:
-        """Run create-target for CLIENT on UNIT; CHANGED parameters replace CLIENT's."""
+    def create_target(self, client: Client, unit: str | None = None, **changed: str) -> Any:
+        """Run create-target for CLIENT on UNIT, or the first one; CHANGED parameters replace
+        CLIENT's."""
+        unit = unit or self.gateways()[0]
         return self.juju.run(unit, "create-target", client.parameters(**changed), wait=180).results
 
-    def refusal(self, client: Client, unit: str = "ceph-iscsi/0", **changed: str) -> str:
+    def refusal(self, client: Client, unit: str | None = None, **changed: str) -> str:
         """Run a create-target that must fail; return the message it fails with."""
         try:
             results = self.create_target(client, unit, **changed)
@@ -406,12 +414,12 @@ class Model:
     # What was seen
 
     def _note(self, status: jubilant.Status) -> None:
-        application = status.apps.get(GATEWAY)
+        application = status.apps.get(self.gateway)
         for name, unit in (application.units if application else {}).items():
             said = (name, unit.workload_status.current, unit.workload_status.message)
             if said not in self.seen:
                 self.seen.append(said)
 
     def _said(self, status: jubilant.Status, message: str) -> bool:
-        units = status.apps[GATEWAY].units.values()
+        units = status.apps[self.gateway].units.values()
         return all(unit.workload_status.message == message for unit in units)

@@ -23,6 +23,12 @@ def test_the_status_tells_what_is_missing_then_what_is_awaited_then_ready(model:
     assert [said for said in told if said in expected] == expected
 
 
+@pytest.mark.parametrize("unit", ["ceph-iscsi/0", "ceph-iscsi/1"])
+def test_a_unit_that_knows_no_other_yet_says_that_one_is_not_enough(model: Model, unit):
+    past = model.juju.cli("show-status-log", unit, "-n", "1000", "--type", "workload")
+    assert past.index("1 is an invalid unit count") < past.index("Missing relations: ceph-client")
+
+
 @pytest.mark.parametrize("path", FILES)
 def test_a_rendered_file_has_its_mode_and_is_the_same_on_both_gateways(model: Model, path):
     for unit in model.gateways():
