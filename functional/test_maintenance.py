@@ -73,7 +73,8 @@ def test_another_source_upgrades_one_gateway_after_the_other(disk: Model, figure
         disk.settle(GATEWAY)
     figures["writes during an upgrade of all gateways"] = str(summary)
     assert unnoticed(summary)
-    assert disk.restarted_one_after_the_other(started)
+    # A masked unit forgets when it stopped: that one waited for the other is seen by its status.
+    assert WAITING in [said[1:] for said in disk.seen]
     for unit in disk.gateways():
         version = disk.run_on(unit, "dpkg-query", "-W", "-f", "${Version}", "ceph-iscsi")
         assert version.endswith("+later1")
