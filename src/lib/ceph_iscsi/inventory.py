@@ -33,13 +33,15 @@ class Answer:
 
 def take(
     cluster: Cluster,
+    peers: Collection[str],
     units: Mapping[str, str],
     only: str | None = None,
     api_of: Callable[..., Api] = Api.of,
 ) -> Document:
     """All targets, or one.
 
-    :param units: units of the application by address, this one first
+    :param peers: addresses of the other units
+    :param units: units of the application by the names of their gateways
     :param only: IQN of the one target
     :returns: ``targets``, a list; ``unused-disks``, which no target has; ``discovery-auth``; and
         ``problems``, a sentence for each thing that is down or could not be read
@@ -49,7 +51,7 @@ def take(
     def reach(host: str) -> Api:
         return api_of(host, timeouts=TIMEOUTS)
 
-    state, problems = read_state(reach, list(units)[1:], cluster)
+    state, problems = read_state(reach, peers, cluster)
     targets = state["targets"]
     if only:
         if only not in targets:
@@ -196,9 +198,7 @@ def _target(
         "gateways": [
             {
                 "name": name,
-                "unit": next(
-                    (units[ip] for ip in portal["portal_ip_addresses"] if ip in units), None
-                ),
+                "unit": units.get(name),
                 "portals": portal["portal_ip_addresses"],
                 "state": "down" if answers[name].problem else "up",
             }

@@ -1,6 +1,7 @@
 """Actions as Juju calls them: what they hand on, and how they fail."""
 
 import json
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -210,29 +211,44 @@ def inventories(unit, monkeypatch):
     found = SimpleNamespace(document={"targets": [], "unused-disks": [], "problems": ["a word"]})
     found.document["discovery-auth"] = "none"
 
-    def take(cluster, units, only):
-        found.asked = (cluster.client, units, only)
+    def take(cluster, peers, units, only):
+        found.asked = (cluster.client, peers, units, only)
         return found.document
 
     monkeypatch.setattr(inventory, "take", take)
-    monkeypatch.setattr(hookenv, "network_get", lambda _: {"ingress-addresses": ["10.0.0.1"]})
+    monkeypatch.setattr(socket, "getfqdn", lambda: "a.lab")
     unit.params = {}
     return found
 
 
 def test_list_targets_tells_json_and_a_tree_and_asks_for_all_units(unit, inventories):
     actions.main("list-targets")
-    units = {"10.0.0.1": "ceph-iscsi/0", "10.0.0.2": "ceph-iscsi/1", "10.0.0.3": "ceph-iscsi/2"}
-    assert inventories.asked == ("ceph-iscsi", units, None)
+    asked = ("ceph-iscsi", ["10.0.0.2", "10.0.0.3"], {"a.lab": "ceph-iscsi/0"}, None)
+    assert inventories.asked == asked
     assert json.loads(unit.results["targets"]) == inventories.document
     assert unit.results["tree"] == "no targets\nproblems\n  a word"
     assert unit.failed is None
 
 
+def test_list_targets_knows_a_unit_by_its_gateways_name_wherever_initiators_reach_it(
+    unit, inventories
+):
+    first, second = reactive.endpoint_from_name("cluster").all_joined_units
+    first.received_raw |= {
+        "host_name": "b.lab",
+        "host_address": "fd85::2",
+        "portal_address": "fd86::2",
+    }
+    second.received_raw |= {"gateway_fqdn": "c.lab"}  # all that other interfaces tell
+    actions.main("list-targets")
+    units = {"a.lab": "ceph-iscsi/0", "b.lab": "ceph-iscsi/1", "c.lab": "ceph-iscsi/2"}
+    assert inventories.asked[1:3] == (["fd85::2", "10.0.0.3"], units)
+
+
 def test_list_targets_of_one(unit, inventories):
     unit.params["iqn"] = GOOD["iqn"].upper()
     actions.main("list-targets")
-    assert inventories.asked[2] == GOOD["iqn"]
+    assert inventories.asked[3] == GOOD["iqn"]
 
 
 def test_list_targets_checks_the_name(unit, inventories):

@@ -1,6 +1,7 @@
 """Actions that tell what there is and change nothing."""
 
 import json
+import socket
 
 import charms.reactive as reactive
 import charms_openstack.charm as charm
@@ -19,18 +20,20 @@ def list_targets() -> None:
     iqn = hookenv.action_get().get("iqn")
     only = validation.iqn("iqn", iqn) if iqn else None
     with charm.provide_charm_instance() as gateway:
-        taken = inventory.take(Cluster(gateway.application_name), _units(), only)
+        taken = inventory.take(Cluster(gateway.application_name), *_peers(), only)
     results = {"targets": json.dumps(taken, separators=(",", ":")), "tree": tree.render(taken)}
     if max(map(len, results.values())) > LONGEST_RESULT:
         raise GatewayError("too much for the result of an action: name one target with iqn")
     hookenv.action_set(results)
 
 
-def _units() -> dict[str, str]:
-    """The application's units by their address in the relation, this one first."""
-    cluster = reactive.endpoint_from_name("cluster")
-    own = hookenv.network_get("cluster")["ingress-addresses"][0]
-    units = {own: hookenv.local_unit()}
-    for unit in cluster.all_joined_units:
-        units[unit.received_raw.get("ingress-address")] = unit.unit_name
-    return units
+def _peers() -> tuple[list[str], dict[str, str]]:
+    """Addresses of the other units, and the units by the names of their gateways."""
+    addresses, units = [], {socket.getfqdn(): hookenv.local_unit()}
+    for unit in reactive.endpoint_from_name("cluster").all_joined_units:
+        told = unit.received_raw
+        if address := told.get("host_address") or told.get("ingress-address"):
+            addresses.append(address)
+        if name := told.get("host_name") or told.get("gateway_fqdn"):
+            units[name] = unit.unit_name
+    return addresses, units

@@ -11,7 +11,8 @@ IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
 OTHER = "iqn.2003-01.com.ubuntu.iscsi-gw:other"
 CLIENT, SECOND = "iqn.2024-11.com.example:c1", "iqn.2024-11.com.example:c2"
 SECRET = "a-secret-of-16ch"
-UNITS = {"10.0.0.1": "ceph-iscsi/0", "10.0.0.2": "ceph-iscsi/1"}
+PEERS = ["10.0.0.2"]
+UNITS = {"a.lab": "ceph-iscsi/0", "b.lab": "ceph-iscsi/1"}
 
 
 def auth(username="", mutual=""):
@@ -106,7 +107,7 @@ def world():
         images=lambda names: answer(world.images),
         stored_config=lambda pool: answer(world.stored),
     )
-    world.take = lambda only=None: inventory.take(world.cluster, UNITS, only, api_of)
+    world.take = lambda only=None: inventory.take(world.cluster, PEERS, UNITS, only, api_of)
     return world
 
 
