@@ -17,8 +17,8 @@ Flags of this module, and of the layers and interfaces that it listens to:
 ``admin-access.connected``       the API has clients in the model
 ``charm.retired``                set in the charm class when a unit that leaves has stopped; stays
 ``charm.paused``                 set and cleared by the actions, in the charm class
-``gateway.down``                 a daemon was found down by update-status; set there, cleared when
-                                 the gateway is announced again, in the charm class
+``gateway.down``                 the gateway was found not to serve; set when its peers are told,
+                                 cleared when it is announced again, in the charm class
 
 Everything is computed anew in each hook, so handlers stay in force as long as their flags do. In
 update-status nothing is done but what no other hook would tell: that a daemon has gone down, to

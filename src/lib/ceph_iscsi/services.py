@@ -6,6 +6,7 @@ before a file is written until they have started after it: a hook that is killed
 made good by the next one. The mark lies in /run because a reboot starts them anew as well.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,16 +31,18 @@ DRAIN_DROP_IN = Path("/etc/systemd/system/rbd-target-api.service.d/drain.conf")
 
 @dataclass(frozen=True)
 class State:
-    """A service: whether it runs, has failed for good, and starts with the machine."""
+    """A service: whether it runs, has failed for good, starts with the machine; when it started,
+    as ``time.monotonic`` counts."""
 
     active: bool
     failed: bool
     enabled: bool
+    started: float = -math.inf
 
 
 def states(*names: str) -> dict[str, State]:
     """What systemd says of services, by name; one call for all, for unknown ones as well."""
-    fields = ("ActiveState", "UnitFileState")
+    fields = ("ActiveState", "UnitFileState", "ActiveEnterTimestampMonotonic")
     answer = process.run(["systemctl", "show", f"--property={','.join(fields)}", *names])
     blocks = (
         dict(line.split("=", 1) for line in block.splitlines())
@@ -50,6 +53,7 @@ def states(*names: str) -> dict[str, State]:
             active=block["ActiveState"] == "active",
             failed=block["ActiveState"] == "failed",
             enabled=block.get("UnitFileState") == "enabled",
+            started=int(block.get("ActiveEnterTimestampMonotonic") or 0) / 1e6 or -math.inf,
         )
         for name, block in zip(names, blocks, strict=True)
     }
@@ -100,6 +104,8 @@ def serving() -> bool:
 def run_all(check_ready: Callable[[], None]) -> bool:
     """Have all daemons enabled and running on the files as they are; nothing if it is so already.
 
+    Daemons that the boot has just started get their time to become ready as well.
+
     :param check_ready: raises a GatewayError while the gateway is not ready
     :returns: whether anything was started
     :raises GatewayError: a daemon does not start, or the gateway does not become ready
@@ -112,6 +118,9 @@ def run_all(check_ready: Callable[[], None]) -> bool:
         _start(TCMU_RUNNER)
     names = [name for name in MANAGED if restart_needed() or not now[name].active]
     if not names:
+        left = now[MANAGED[0]].started + API_TIME_LIMIT - time.monotonic()
+        if left > 0:
+            wait_until(check_ready, left, give_up=_failed)
         return False
     if restart_needed():
         _systemctl("daemon-reload")  # drop-ins of the charm may have come or gone

@@ -438,13 +438,14 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             self.check_ready()
         except GatewayError as error:
             hookenv.log(f"not announced as a gateway: {error}")
+            reactive.set_flag(DOWN)
             cluster.withdraw_ready()
         else:
             reactive.clear_flag(DOWN)
             cluster.announce_ready(socket.getfqdn())
 
     def watch(self, cluster: Any) -> None:
-        """Tell the peers when a daemon has gone down, or has come back, with no hook's doing.
+        """Tell the peers when this gateway has gone down, or serves again, with no hook's doing.
 
         :param cluster: endpoint of the peers
         """

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ class FakeSystemd:
         self.files = dict.fromkeys((TCMU, API, GW), "enabled")
         self.calls = []
         self.refuses_to_stop = set()
+        self.started = dict.fromkeys((TCMU, API, GW), 0)
 
     def run(self, argv, timeout=60):
         assert argv[0] == "systemctl"
@@ -28,7 +30,11 @@ class FakeSystemd:
 
     def _show(self, name):
         state = self.active.get(name, "inactive")
-        return f"ActiveState={state}\nUnitFileState={self.files.get(name, '')}"
+        microseconds = int(self.started.get(name, 0) * 1e6)
+        return (
+            f"ActiveState={state}\nUnitFileState={self.files.get(name, '')}\n"
+            f"ActiveEnterTimestampMonotonic={microseconds}"
+        )
 
     def _change(self, verb, *names):
         self.calls.append(f"{verb} {' '.join(names)}")
@@ -103,6 +109,25 @@ def test_running_services_are_left_alone(systemd):
     running(systemd)
     assert services.run_all(ready) is False
     assert systemd.calls == []
+
+
+def test_daemons_that_the_boot_has_just_started_get_time_to_become_ready(systemd):
+    answers = [GatewayError("no answer"), GatewayError("no answer"), None]
+
+    def slow():
+        if answer := answers.pop(0):
+            raise answer
+
+    running(systemd)
+    systemd.started[API] = time.monotonic() - 2
+    assert services.run_all(slow) is False
+    assert (answers, systemd.calls) == ([], [])
+
+
+def test_daemons_that_have_had_their_time_are_not_waited_for(systemd):
+    running(systemd)
+    systemd.started[API] = time.monotonic() - services.API_TIME_LIMIT - 1
+    assert services.run_all(never) is False
 
 
 def test_a_due_restart_restarts_the_daemons_once_but_not_tcmu_runner(systemd):

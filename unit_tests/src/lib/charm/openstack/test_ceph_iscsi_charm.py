@@ -991,6 +991,15 @@ def test_a_gateway_whose_daemon_went_down_is_withdrawn_until_it_is_back(machine,
     assert peers.ready == "host-1.lab"
 
 
+def test_a_gateway_that_became_ready_after_its_last_hook_is_announced_between_hooks(machine):
+    machine.api = None
+    _, peers = configure()
+    assert peers.ready is None
+    machine.api = "host-1.lab"
+    gateway().watch(peers)
+    assert peers.ready == "host-1.lab"
+
+
 def test_a_gateway_that_runs_has_nothing_to_tell_between_hooks(machine, monkeypatch):
     monkeypatch.setattr(services, "stopped", lambda *names: [])
     peers = peers_with_password()
