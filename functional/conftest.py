@@ -73,14 +73,22 @@ def model_name() -> str:
 
 
 @pytest.fixture(scope="session")
-def juju(request: pytest.FixtureRequest, model_name: str) -> Iterator[jubilant.Juju]:
+def images() -> list[str]:
+    """What is to be prepared for the model's hosts: options of `lab prepare`."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def juju(
+    request: pytest.FixtureRequest, model_name: str, images: list[str]
+) -> Iterator[jubilant.Juju]:
     """The lab's command on a model of its own."""
     keep = os.environ.get("KEEP_MODEL") == "1"
     if not CHARM.exists():
         pytest.exit(f"{CHARM} is not there: run `make build` first", returncode=1)
     if not keep:
         _lab("destroy")
-    _lab("prepare")
+    _lab("prepare", *images)
     _lab("up")
     juju = jubilant.Juju(model=model_name, cli_binary=COMMAND, wait_timeout=600)
     models = juju.cli("models", "--format", "json", include_model=False)
@@ -121,8 +129,8 @@ def disk(target: Model) -> Model:
     return target
 
 
-def _lab(command: str) -> None:
-    subprocess.run([COMMAND, "lab", command], check=True)
+def _lab(*command: str) -> None:
+    subprocess.run([COMMAND, "lab", *command], check=True)
 
 
 def _report(juju: jubilant.Juju) -> None:

@@ -107,6 +107,10 @@ class Model:
         """The address that others reach UNIT under."""
         return self._unit(unit).public_address
 
+    def portal(self, unit: str) -> str:
+        """UNIT's portal, as a discovery writes it."""
+        return f"{self.address(unit)}:3260"
+
     def machine(self, unit: str) -> str:
         """The machine that UNIT is on."""
         return self._unit(unit).machine
@@ -209,9 +213,10 @@ class Model:
 
     # What is done
 
-    def deploy(self, **gateway: Any) -> None:
+    def deploy(self, *authorities: str, **gateway: Any) -> None:
         """Everything that the tests need. Ceph comes last: so the gateways are seen without it,
-        then waiting for it. GATEWAY are further arguments of the gateways' deploy."""
+        then waiting for it. AUTHORITIES are charms that certificates come from,
+        GATEWAY further arguments of the gateways' deploy."""
         self.juju.deploy(CHARM, self.gateway, num_units=2, **gateway)
         self.juju.deploy(COMPANIONS / "initiator")
         self.wait(lambda status: self._said(status, "Missing relations: ceph-client"))
@@ -221,6 +226,9 @@ class Model:
             constraints={"virt-type": "container"},
         )
         self.juju.integrate(f"{self.gateway}:ceph-client", "ceph-mon:client")
+        for authority in authorities:
+            self.juju.deploy(COMPANIONS / authority, constraints={"virt-type": "container"})
+            self.juju.integrate(f"{self.gateway}:certificates", authority)
         self.settle()
 
     def relate_consumer(self) -> None:
@@ -342,7 +350,7 @@ class Model:
         self.action(
             INITIATOR,
             "login",
-            portal=" ".join(self.address(unit) for unit in self.gateways()),
+            portal=" ".join(self.portal(unit) for unit in self.gateways()),
             iqn=iqn,
             username=client.username,
             password=password or client.password,
@@ -366,8 +374,7 @@ class Model:
         used = max(
             self.device()["paths"], key=lambda path: (path["group"] == "active", path["priority"])
         )
-        address = used["portal"].rpartition(":")[0]
-        return next(unit for unit in self.gateways() if self.address(unit) == address)
+        return next(unit for unit in self.gateways() if self.portal(unit) == used["portal"])
 
     def wait_paths(self, count: int, timeout: float = 120) -> None:
         """Wait until the initiator's disk has COUNT working paths."""
@@ -377,7 +384,7 @@ class Model:
 
     def wait_moved(self, unit: str, timeout: float = 120) -> None:
         """Wait until the initiator's I/O goes over another gateway than UNIT."""
-        portal = f"{self.address(unit)}:3260"
+        portal = self.portal(unit)
         self._wait_device(
             lambda paths: any(
                 path["group"] == "active" and path["portal"] != portal for path in paths

@@ -1,13 +1,16 @@
 """Another name, two networks, IPv6: what follows from them on the gateways and in Ceph."""
 
+import dataclasses
 import ipaddress
 import json
 
 import pytest
-from harness import FIRST, INITIATOR, IQN, Model
+from harness import FIRST, INITIATOR, IQN, SECOND, Model
 
 INTERNAL, INITIATORS = ipaddress.ip_network("fd85::/64"), ipaddress.ip_network("fd86::/64")
 CFG = "/etc/ceph/iscsi-gateway.cfg"
+OTHER = f"{IQN}-v4"
+NEW = dataclasses.replace(SECOND, image="disk-v4")
 
 
 def setting(model: Model, unit: str, key: str) -> str:
@@ -97,3 +100,22 @@ def test_an_initiator_works_over_both_portals(target: Model):
     assert summary["acknowledged"] > 0
     assert summary["errors"] == summary["lost"] == 0
     target.logout()
+
+
+def test_portals_stay_where_they_were_made_and_new_ones_follow_the_option(target: Model):
+    before = portals(target, IQN)
+    target.juju.config("storage-gw", {"prefer-ipv6": False})
+    for unit in target.gateways():
+        target.wait(lambda _, unit=unit: ":" not in setting(target, unit, "trusted_ip_list"))
+    target.settle("storage-gw")
+    assert portals(target, IQN) == before
+    target.create_target(FIRST)
+    assert portals(target, IQN) == before
+    target.create_target(NEW, iqn=OTHER)
+    assert all(address.startswith("10.86.0.") for address in portals(target, OTHER).values())
+    for unit in target.gateways():
+        assert "iSCSI gateways" not in target.run_on(unit, "cat", "/etc/hosts")
+    target.juju.config("storage-gw", {"prefer-ipv6": True})
+    for unit in target.gateways():
+        target.wait(lambda _, unit=unit: "fd85:" in setting(target, unit, "trusted_ip_list"))
+    target.settle("storage-gw")
