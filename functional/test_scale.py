@@ -18,7 +18,7 @@ def three(disk: Model) -> tuple[Model, str]:
     before = set(disk.gateways())
     with disk.writing() as summary:
         disk.juju.add_unit(GATEWAY)
-        disk.settle(GATEWAY)
+        disk.settle(GATEWAY, timeout=1200)  # a host comes up and gets its packages
     assert summary["errors"] == summary["lost"] == 0
     (new,) = set(disk.gateways()) - before
     return disk, new
