@@ -79,6 +79,13 @@ def test_portals_are_in_the_initiators_network(target: Model):
     assert portals(target, IQN) == expected
 
 
+def test_list_targets_tells_the_unit_of_each_portal(target: Model):
+    for asked in target.gateways():
+        told = json.loads(target.action(asked, "list-targets")["targets"])["targets"][0]
+        by_unit = {each["unit"]: (each["name"], each["state"]) for each in told["gateways"]}
+        assert by_unit == {unit: (fqdn(target, unit), "up") for unit in target.gateways()}
+
+
 def test_the_image_is_in_the_metadata_pool_and_its_data_in_the_other(target: Model):
     image = f"storage-gw-metadata/{FIRST.image}"
     info = json.loads(target.run_on("ceph-mon/0", "rbd", "info", image, "--format", "json"))
