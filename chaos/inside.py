@@ -47,7 +47,7 @@ ETC = {
 # Written anew whatever happens, or by programs that have nothing to do with the charm.
 NOISE = re.compile(
     r"^/(etc/(os-release|lsb-release|hostname|ld\.so\.cache|\.pwd\.lock)$|var/(lib/juju|log|cache|lib/apt)/"
-    r"|usr/bin/|run/chaos/)|__pycache__|\.pyc$"
+    r"|usr/(bin|lib/python3)/|run/chaos/)|__pycache__|\.pyc$"
 )
 
 
@@ -74,9 +74,8 @@ def cover(scratch: Path) -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for address in ADDRESSES:
         subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
-    library = Path("/usr/lib/python3/dist-packages/ceph_iscsi_config")
-    library.mkdir(parents=True, exist_ok=True)
-    shutil.copy(HERE / "settings_stand_in.py", library / "settings.py")
+    libraries = Path("/usr/lib/python3/dist-packages")
+    shutil.copytree(HERE / "libraries", libraries, dirs_exist_ok=True)
     mount("-t", "tmpfs", "tmpfs", "/sys/kernel")
     shutil.rmtree(STAGE / "tools", ignore_errors=True)
     (STAGE / "tools").mkdir()

@@ -12,7 +12,7 @@ from chaos.stage import Outcome
 
 # Calls that start with one of these are programs; all others are hook tools.
 PROGRAMS = (
-    *("apt-", "add-apt", "ceph ", "dpkg", "gwcli", "openssl", "rados", "rbd ", "systemctl"),
+    *("apt-", "add-apt", "ceph ", "dpkg", "gwcli", "openssl", "python3", "rbd ", "systemctl"),
     "update-ca",
 )
 
