@@ -338,10 +338,8 @@ class Model:
         """Start a gateway's daemons that were stopped, and wait until it listens again."""
         self.run_on(unit, "systemctl", "reset-failed", "rbd-target-api", "rbd-target-gw")
         self.run_on(unit, "systemctl", "start", "rbd-target-api", "rbd-target-gw")
-        end = time.monotonic() + 120
-        while ":3260" not in self.run_on(unit, "ss", "--listening", "--tcp", "--numeric"):
-            assert time.monotonic() < end
-            time.sleep(1)
+        listening = ("ss", "--listening", "--tcp", "--numeric")
+        self.wait_for(lambda: ":3260" in self.run_on(unit, *listening))
 
     # The initiator
 
