@@ -228,7 +228,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         reasons = self.restart_reasons(self.context(ceph, cluster, admin_access), change, cluster)
         if not reasons or self.may_restart(cluster, reasons, force):
             if change:
-                change()
+                _despite_failure(change)
             self.apply(self.context(ceph, cluster, admin_access), cluster, bool(reasons))
             turns.give_back(cluster)
         self.announce(cluster)
@@ -670,6 +670,14 @@ def _differs(path: Path, content: str) -> bool:
 def _address(portal: str) -> str:
     """The address of a portal, as ``10.0.0.1:3260`` or ``[fd00::1]:3260``."""
     return portal.rpartition(":")[0].strip("[]")
+
+
+def _despite_failure(change: Callable[[], None]) -> None:
+    """Change the API's certificate; what is left to do after a failure, the next hook does."""
+    try:
+        change()
+    except GatewayError as error:
+        hookenv.log(f"TLS of the API: {error}", hookenv.ERROR)
 
 
 def _related(endpoint: Any) -> bool:

@@ -369,6 +369,17 @@ def test_a_certificate_that_is_no_good_leaves_the_api_as_it_is(machine, monkeypa
     assert any("key values mismatch" in line for line in machine.log)
 
 
+def test_a_certificate_that_comes_late_to_the_host_fails_no_hook(machine, monkeypatch):
+    def be_slow(bundle, _):
+        raise GatewayError("`update-ca-certificates` gave no answer within 300 s")
+
+    authority = certificates_related(machine)
+    authority.answer()
+    monkeypatch.setattr(tls, "install", be_slow)
+    assert configure(authority=authority)[0] is True
+    assert any("no answer within 300 s" in line for line in machine.log)
+
+
 def test_clients_of_the_api_are_told_how_to_reach_it_now(machine):
     access = FakeAccess()
     configure(access=access)
