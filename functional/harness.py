@@ -23,8 +23,8 @@ CONSUMER = "api-client"
 INITIATOR = "initiator/0"
 IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
 
-#: Seconds: less than any initiator waits for a broken session, more than a drained one needs.
-UNDRAINED = 10
+#: Seconds that the initiator waits for a broken session; a drained one it leaves sooner.
+UNDRAINED = 5
 
 #: Seconds for an action, on a machine that does much else.
 ACTION_LIMIT = 400

@@ -222,6 +222,12 @@ def test_draining_is_put_before_every_stop_without_a_restart(systemd, host):
     assert not services.restart_needed()
 
 
+def test_at_a_shutdown_lio_is_not_cleared_before_initiators_have_left(systemd, host):
+    services.install_drain(host)
+    lines = services.DRAIN_DROP_IN.read_text().splitlines()
+    assert "After=rtslib-fb-targetctl.service" in lines[: lines.index("[Service]")]
+
+
 def test_a_gateway_serves_if_its_daemon_runs_and_it_has_targets(systemd, monkeypatch):
     monkeypatch.setattr(services.drain, "own_groups", lambda: groups)
     groups = ["tpg"]
