@@ -135,6 +135,11 @@ class Model:
         relation = next(r for r in shown["relation-info"] if r["endpoint"] == endpoint)
         return relation["related-units"][unit]["data"]
 
+    def announced(self, unit: str) -> bool:
+        """Whether the other gateways are told that UNIT serves."""
+        other = next(name for name in self.gateways() if name != unit)
+        return self.bag(unit, "cluster", other).get("gateway_ready") == "True"
+
     def ceph(self, *command: str) -> str:
         """Run a command of Ceph's as its administrator."""
         return self.run_on("ceph-mon/0", *command)
