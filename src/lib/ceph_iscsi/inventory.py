@@ -177,7 +177,7 @@ def _disk(disk: Document, image: Document) -> Document:
         "pool": disk["pool"],
         "image": disk["image"],
         "size": image.get("size"),
-        "owner": disk["owner"],
+        "owner": disk.get("owner", ""),  # none yet if a gateway lost its power as it made the disk
         "wwn": disk["wwn"],
         "settings": disk["controls"],
         "snapshots": image.get("snapshots"),

@@ -111,6 +111,14 @@ def world():
     return world
 
 
+def test_a_disk_that_was_left_half_made_has_no_owner(world):
+    half = disk("half")
+    del half["owner"]
+    world.state = {**STATE, "disks": {**STATE["disks"], "data/half": half}}
+    told = next(d for d in world.take()["unused-disks"] if d["name"] == "data/half")
+    assert told["owner"] == ""
+
+
 def test_a_target_is_told_with_all_that_belongs_to_it(world):
     taken = world.take()
     told = next(target for target in taken["targets"] if target["iqn"] == IQN)
