@@ -55,6 +55,10 @@ class Pool:
     def __exit__(self, *_):
         pass
 
+    def get_pool_id(self):
+        """Its number; one is enough here."""
+        return 1
+
     def lock_exclusive(self, *_):
         """Get a lock."""
 

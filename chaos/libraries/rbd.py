@@ -33,6 +33,10 @@ class Image:
         """Its size in bytes."""
         return self._size
 
+    def data_pool_id(self):
+        """The pool of its data, here always its own."""
+        return 1
+
     def list_snaps(self):
         """Its snapshots."""
         return []
