@@ -172,8 +172,13 @@ def commit() -> None:
 
 
 def state(scratch: Path) -> dict[str, Any]:
-    """What there is, without what differs from one run to the next: secrets that were made."""
+    """What there is, without what differs from one run to the next.
+
+    That is secrets that were made, and an action's results: called again when all is done, it
+    truly says that it has changed nothing.
+    """
     world = json.loads((STAGE / "world.json").read_text())
+    del world["action"]["results"]
     made = [
         value
         for relation in world["relations"].values()
