@@ -1,5 +1,6 @@
 """What the parts of a model have in common."""
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from juju.exceptions import DeadEntityException
@@ -8,7 +9,7 @@ if TYPE_CHECKING:
     from juju.model import Model
 
 
-class ModelEntity:
+class ModelEntity(ABC):
     """A part of a model by its id; `data` has what the controller tells of it."""
 
     def __init__(self, entity_id: str, model: "Model") -> None:
@@ -38,8 +39,9 @@ class ModelEntity:
         """Whether it has gone."""
         return not self.alive
 
+    @abstractmethod
     def _read(self) -> dict[str, Any] | None:
-        raise NotImplementedError
+        """What the lab tells of it now, None if it has gone."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -6,6 +6,7 @@ for all: the commands follow from the difference, and undoing is the difference 
 
 import contextlib
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -27,7 +28,7 @@ AFTERMATH_LIMIT = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class Change(ABC):
     """Something that is asked for.
 
     ``iqn`` is the target whose gateways have to be up; None for all gateways. ``disks`` are those
@@ -45,12 +46,12 @@ class Change:
         """How what is asked for contradicts what is there, a sentence each."""
         yield from ()
 
-    def check_cluster(self, cluster: Cluster) -> None:
+    def check_cluster(self, cluster: Cluster) -> None:  # noqa: B027 - most changes need nothing
         """Raise a GatewayError if the cluster lacks what it needs."""
 
+    @abstractmethod
     def wish(self, state: State) -> None:
         """Make of a copy of the state what it is to be."""
-        raise NotImplementedError
 
     def taken(self, state: State) -> Collection[tuple[str, str]]:
         """Clients (IQN of the target, name) that would lose a disk; those not logged in, too."""
