@@ -1,20 +1,15 @@
 """Targets: making and deleting them, and the gateways that serve them."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
-from ceph_iscsi import plan, process
-from ceph_iscsi.api import Api
+from ceph_iscsi import plan
 from ceph_iscsi.ceph import Cluster
 from ceph_iscsi.change import Change, lacking_target
 from ceph_iscsi.clients import NewClient
 from ceph_iscsi.disks import NewDisk
 from ceph_iscsi.plan import State
-
-# ceph-iscsi's library waits for its lock on the stored configuration.
-FORGET_TIME_LIMIT = 120
 
 
 @dataclass(frozen=True)
@@ -139,48 +134,3 @@ class FewerGateways(Change):
     def wish(self, state: State) -> None:
         for fqdn in self.gateways:
             state["targets"][self.iqn]["portals"].pop(fqdn, None)
-
-
-def portals_at(state: State, addresses: Collection[str]) -> list[tuple[str, str]]:
-    """Targets and gateways (IQN, fqdn) whose portal has one of these addresses."""
-    return [
-        (iqn, fqdn)
-        for iqn, target in sorted(state["targets"].items())
-        for fqdn, portal in sorted(target["portals"].items())
-        if not set(portal["portal_ip_addresses"]).isdisjoint(addresses)
-    ]
-
-
-def addresses_of(state: State, fqdns: Collection[str]) -> set[str]:
-    """Addresses of the portals of gateways, wherever these were when the targets were made."""
-    return {
-        address
-        for target in state["targets"].values()
-        for fqdn, portal in target["portals"].items()
-        if fqdn in fqdns
-        for address in portal["portal_ip_addresses"]
-    }
-
-
-def forget_gateways(
-    addresses: Collection[str], program: Path, api_of: Callable[..., Api] = Api.of
-) -> None:
-    """Take gateways that have left the application out of all targets, as far as these are stored.
-
-    The remaining gateways have them in LIO until they restart. A target keeps its last gateway.
-
-    :param addresses: of the portals of the gateways that have left
-    :param program: files/forget_gateway.py
-    :raises GatewayError: not all could be taken out; it may be tried again
-    """
-    for fqdn in sorted({fqdn for _, fqdn in portals_at(api_of().config(), addresses)}):
-        forget_gateway(fqdn, program)
-
-
-def forget_gateway(fqdn: str, program: Path) -> None:
-    """Take one gateway out of all targets, as forget_gateways does; its API need not run.
-
-    :param program: files/forget_gateway.py
-    :raises GatewayError: the cluster can't be reached, or the program failed
-    """
-    process.run(["/usr/bin/python3", "-I", str(program), fqdn], timeout=FORGET_TIME_LIMIT)

@@ -12,8 +12,9 @@ import charms_openstack.plugins
 from ceph_iscsi import (
     ceph_requests,
     chap_key,
+    daemon_files,
+    departures,
     drain,
-    files,
     hosts,
     live_settings,
     networks,
@@ -24,7 +25,6 @@ from ceph_iscsi import (
     turns,
 )
 from ceph_iscsi.api import GATEWAY_CFG, Api
-from ceph_iscsi.ceph import CEPH_CONF
 from ceph_iscsi.errors import GatewayError
 from charmhelpers.core import hookenv
 
@@ -35,7 +35,6 @@ CONTAINER_NOTE = Path("/run/systemd/container")
 API_USER = "admin"
 API_PORT = 5000
 UNIT_COUNTS = range(2, 5)
-FORGET = Path("files", "forget_gateway.py")
 
 Status = tuple[str | None, str | None]
 FINE: Status = (None, None)
@@ -223,7 +222,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         services.install_drain(Path(hookenv.charm_dir(), "files", "drain"))
         live_settings.install(Path(hookenv.charm_dir(), "files", "live"))
         self.use_live_settings(ceph, cluster, admin_access)
-        self.remove_departed(cluster)
+        departures.take_out(cluster)
         change = self.certificate_change(certificates)
         reasons = self.restart_reasons(self.context(ceph, cluster, admin_access), change, cluster)
         if not reasons or self.may_restart(cluster, reasons, force):
@@ -244,13 +243,9 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             "a restart was asked for or cut short": services.restart_needed(),
             "the API's certificate changes": change is not None,
             "packages are to be upgraded": self.has_upgrades(),
-            "a gateway has left": self.has_departed_in_lio(cluster),
+            "a gateway has left": departures.call_for_restart(cluster),
         }
-        changed = [
-            f"{path} changes"
-            for path, content, _ in self.files(context)
-            if _differs(path, content)
-        ]
+        changed = [f"{path} changes" for path in daemon_files.changed(context)]
         return [reason for reason, holds in found.items() if holds] + changed
 
     def may_restart(self, cluster: Any, reasons: list[str], force: bool) -> bool:
@@ -263,7 +258,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         hookenv.log(f"to be restarted, for {', '.join(reasons)}")
         if not turns.ask(cluster):
             return False
-        silent = set(drain.silent_portals()) - self.departed_portals(cluster)
+        silent = set(drain.silent_portals()) - departures.portals(cluster)
         if silent:
             hookenv.log(f"not restarted while others don't serve: {', '.join(sorted(silent))}")
             return False
@@ -281,7 +276,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             if restart:
                 services.mark_restart()
                 self.upgrade_packages()
-            self.write_files(context)
+            daemon_files.write(context)
             if cluster.chap_key:
                 chap_key.install(cluster.chap_key)
             if reactive.is_flag_set(PAUSED):
@@ -379,10 +374,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
 
     def write_live_settings(self, context: dict[str, Any]) -> None:
         """Write what the API takes from its file while it runs; if it doesn't, have it restart."""
-        from charmhelpers.core import templating
-
-        content = templating.render("iscsi-gateway.cfg", None, context) + "\n"
-        changed = live_settings.write(content, GATEWAY_CFG)
+        changed = live_settings.write(daemon_files.gateway_cfg(context), GATEWAY_CFG)
         if not changed or reactive.is_flag_set(PAUSED) or services.restart_needed():
             return
         try:
@@ -390,34 +382,6 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         except GatewayError as error:
             hookenv.log(f"settings don't come into effect without a restart: {error}")
             services.mark_restart()
-
-    def files(self, context: dict[str, Any]) -> list[tuple[Path, str, int]]:
-        """Paths, contents and modes of the daemons' files.
-
-        :raises jinja2.TemplateError: a template is missing or wrong
-        """
-        from charmhelpers.core import templating
-
-        keyring = CEPH_CONF.with_name(f"ceph.client.{context['client']}.keyring")
-        return [
-            (path, templating.render(template, None, context) + "\n", mode)
-            for path, template, mode in (
-                (CEPH_CONF, "ceph.conf", 0o644),
-                (keyring, "keyring", 0o600),
-                (GATEWAY_CFG, "iscsi-gateway.cfg", 0o600),
-            )
-        ]
-
-    def write_files(self, context: dict[str, Any]) -> None:
-        """Write the files that differ from what the context says; the daemons need a restart then.
-
-        :raises jinja2.TemplateError: a template is missing or wrong
-        """
-        CEPH_CONF.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        for path, content, mode in self.files(context):
-            if _differs(path, content):
-                services.mark_restart()
-            files.write(path, content, mode)
 
     def check_ready(self) -> None:
         """Raise a GatewayError unless this gateway serves under the name that peers know."""
@@ -455,61 +419,6 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             cluster.withdraw_ready()
         elif reactive.is_flag_set(DOWN) and not down:
             self.announce(cluster)
-
-    def remove_departed(self, cluster: Any) -> None:
-        """Take units that have left out of the stored targets, on the leader; else see it done.
-
-        They have done so themselves if they could. What is not done yet is known by the endpoint,
-        over changes of the leader too, and is taken up by the next hook.
-
-        :param cluster: endpoint of the peers
-        """
-        if not cluster.all_departed_units:
-            return
-        from ceph_iscsi import targets
-
-        departed = {
-            address
-            for unit in cluster.all_departed_units
-            for key in ("ingress-address", "host_address", "portal_address")
-            if (address := unit.received_raw.get(key))
-        }
-        names = {unit.received_raw.get("host_name") for unit in cluster.all_departed_units}
-        names -= {name for name, _ in cluster.host_names.values()}
-        gone = departed.difference(cluster.peer_addresses, cluster.portal_addresses)
-        try:
-            gone |= targets.addresses_of(Api.of().config(), names)
-            if hookenv.is_leader():
-                targets.forget_gateways(gone, Path(hookenv.charm_dir(), FORGET))
-            if not targets.portals_at(Api.of().config(), gone):
-                cluster.all_departed_units.clear()
-        except GatewayError as error:
-            hookenv.log(f"departed gateways are still in targets: {error}", hookenv.ERROR)
-
-    def has_departed_in_lio(self, cluster: Any) -> bool:
-        """Whether a restart would have LIO forget gateways that have left, and cut nobody off."""
-        return bool(self.departed_portals(cluster)) and not drain.last_paths()
-
-    def departed_portals(self, cluster: Any) -> set[str]:
-        """Portals, as LIO has them, that are no longer in the stored configuration."""
-        known = {*cluster.peer_addresses, *cluster.portal_addresses}
-        # Only others can have left; whether they have is not looked up in every hook.
-        unknown = {
-            portal
-            for tpg in drain.own_groups()
-            for portal in drain.other_portals(tpg)
-            if _address(portal) not in known
-        }
-        if not unknown:
-            return set()
-        from ceph_iscsi import targets
-
-        try:
-            state = Api.of().config()
-        except GatewayError as error:
-            hookenv.log(f"gateways that have left: {error}", hookenv.ERROR)
-            return set()
-        return {portal for portal in unknown if not targets.portals_at(state, {_address(portal)})}
 
     def publish_access(self, admin_access: Any, cluster: Any) -> None:
         """Tell the API's clients where it is and how to log in.
@@ -586,13 +495,9 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         """
         if reactive.is_flag_set(RETIRED):
             return
-        from ceph_iscsi import targets
-
         try:
             services.stop_all()
-            if GATEWAY_CFG.exists():
-                program = Path(hookenv.charm_dir(), FORGET)
-                targets.forget_gateway(socket.getfqdn(), program)
+            departures.take_self_out()
             hosts.remove()
             reactive.set_flag(RETIRED)
         except GatewayError as error:
@@ -661,15 +566,6 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
 def _peers(cluster: Any) -> dict[str, hosts.Peer]:
     """The other gateways that have told their names, by unit."""
     return {unit: hosts.Peer(*told) for unit, told in cluster.host_names.items()}
-
-
-def _differs(path: Path, content: str) -> bool:
-    return not path.is_file() or path.read_text() != content
-
-
-def _address(portal: str) -> str:
-    """The address of a portal, as ``10.0.0.1:3260`` or ``[fd00::1]:3260``."""
-    return portal.rpartition(":")[0].strip("[]")
 
 
 def _despite_failure(change: Callable[[], None]) -> None:

@@ -2,7 +2,6 @@
 
 import copy
 import re
-from pathlib import Path
 
 import pytest
 from ceph_iscsi import change, gwcli, plan, services, targets
@@ -417,19 +416,6 @@ def test_a_target_keeps_a_gateway(served):
     everyone = frozenset({"a.lab", "b.lab"})
     with pytest.raises(GatewayError, match="would have no gateway left"):
         create(served, targets.FewerGateways(iqn=IQN, gateways=everyone))
-
-
-THIRD = Gateway("gw/2", "c.lab", "10.0.0.3")
-
-
-def test_a_gateway_that_has_left_is_forgotten_once(served, monkeypatch):
-    create(served, asking(gateways=(*GATEWAYS, THIRD)))
-    ran = []
-    monkeypatch.setattr(targets.process, "run", lambda argv, timeout: ran.append(argv))
-    targets.forget_gateways({"10.0.0.3", "10.0.0.9"}, Path("/charm/forget.py"), served.of)
-    assert ran == [["/usr/bin/python3", "-I", "/charm/forget.py", "c.lab"]]
-    targets.forget_gateways({"10.0.0.9"}, Path("/charm/forget.py"), served.of)
-    assert len(ran) == 1
 
 
 def test_a_request_does_not_show_its_password():

@@ -8,13 +8,14 @@ import charms.reactive as reactive
 import pytest
 from ceph_iscsi import (
     chap_key,
+    daemon_files,
+    departures,
     drain,
     hosts,
     live_settings,
     networks,
     packages,
     services,
-    targets,
     tls,
 )
 from ceph_iscsi.api import Api
@@ -141,8 +142,9 @@ def machine(hook, monkeypatch, tmp_path):
         services.unmark_restart()
         check_ready()
 
-    monkeypatch.setattr(ceph_iscsi, "CEPH_CONF", state.root / "iscsi" / "ceph.conf")
-    monkeypatch.setattr(ceph_iscsi, "GATEWAY_CFG", state.root / "iscsi-gateway.cfg")
+    monkeypatch.setattr(daemon_files, "CEPH_CONF", state.root / "iscsi" / "ceph.conf")
+    for module in (ceph_iscsi, daemon_files, departures):
+        monkeypatch.setattr(module, "GATEWAY_CFG", state.root / "iscsi-gateway.cfg")
     monkeypatch.setattr(ceph_iscsi, "CONTAINER_NOTE", state.container)
     monkeypatch.setattr(ceph_iscsi.CephISCSIGatewayCharm, "check_ready", check_ready)
     monkeypatch.setattr(ceph_iscsi.socket, "getfqdn", lambda: "host-1.lab")
@@ -855,20 +857,26 @@ def test_an_archive_that_apt_cannot_use_is_told(machine):
 def departure(machine, monkeypatch):
     """A gateway at 10.0.0.3 has left, and LIO still has its portal.
 
-    ``forgotten`` collects what is taken out; ``stored`` is what the configuration has of it.
+    ``portals`` are those of the stored target; ``forgotten`` collects who is taken out.
     """
-    case = SimpleNamespace(forgotten=[], stored=[], machine=machine, peers=peers_with_password())
-    machine.portals = ["10.0.0.2:3260", "192.0.2.3:3260"]
-    told = {"ingress-address": "10.0.0.3", "portal_address": "192.0.2.3", "host_name": "c.lab"}
-    gone = SimpleNamespace(received_raw=told)
-    monkeypatch.setattr(targets, "forget_gateways", lambda gone, _: case.forgotten.append(gone))
-    monkeypatch.setattr(targets, "portals_at", lambda state, addresses: case.stored)
     portals = {
         "b.lab": {"portal_ip_addresses": ["10.0.0.2"]},
         "c.lab": {"portal_ip_addresses": ["198.51.100.3"]},  # bound elsewhere in its day
     }
-    api = SimpleNamespace(config=lambda: {"targets": {"iqn": {"portals": portals}}})
-    monkeypatch.setattr(ceph_iscsi, "Api", SimpleNamespace(of=lambda: api))
+    case = SimpleNamespace(
+        machine=machine, peers=peers_with_password(), portals=portals, forgotten=[]
+    )
+    machine.portals = ["10.0.0.2:3260", "198.51.100.3:3260"]
+    told = {"ingress-address": "10.0.0.3", "portal_address": "192.0.2.3", "host_name": "c.lab"}
+    gone = SimpleNamespace(received_raw=told)
+
+    def take_out(name):
+        case.forgotten.append(name)
+        del case.portals[name]
+
+    monkeypatch.setattr(departures, "_take_out", take_out)
+    api = SimpleNamespace(config=lambda: {"targets": {"iqn": {"portals": case.portals}}})
+    monkeypatch.setattr(departures, "Api", SimpleNamespace(of=lambda: api))
     configure(case.peers)
     machine.started.clear()
     machine.serving = True
@@ -878,27 +886,33 @@ def departure(machine, monkeypatch):
 
 def test_the_leader_takes_a_departed_gateway_out_of_the_targets(departure):
     configure(departure.peers)
-    assert departure.forgotten == [{"10.0.0.3", "192.0.2.3", "198.51.100.3"}]
+    configure(departure.peers)
+    assert departure.forgotten == ["c.lab"]
     assert departure.peers.all_departed_units == []
+
+
+def test_a_departed_unit_that_told_no_name_is_known_by_its_address(departure):
+    (unit,) = departure.peers.all_departed_units
+    unit.received_raw = {"ingress-address": "198.51.100.3"}
+    configure(departure.peers)
+    assert departure.forgotten == ["c.lab"]
 
 
 def test_other_units_remember_it_until_the_leader_has_done_so(departure):
     departure.machine.leader = False
-    departure.stored.append(("iqn", "c.lab"))
     configure(departure.peers)
     assert departure.forgotten == []
     assert len(departure.peers.all_departed_units) == 1
-    departure.stored.clear()
+    del departure.portals["c.lab"]
     configure(departure.peers)
     assert departure.peers.all_departed_units == []
 
 
 def test_the_remaining_gateways_forget_it_in_a_restart_each_at_its_turn(departure):
-    departure.stored.append(("iqn", "c.lab"))
+    departure.machine.leader = False
     configure(departure.peers)
     assert departure.machine.started == [False], "a restart would not help yet"
-    departure.stored.clear()
-    departure.machine.leader = False
+    del departure.portals["c.lab"]
     configure(departure.peers)
     assert waits(departure.peers)
     departure.machine.leader = True
@@ -907,10 +921,10 @@ def test_the_remaining_gateways_forget_it_in_a_restart_each_at_its_turn(departur
 
 
 def test_a_gateway_that_has_left_is_not_waited_for_but_one_that_is_down_is(departure):
-    departure.machine.silent = ["192.0.2.3:3260", "10.0.0.2:3260"]
+    departure.machine.silent = ["198.51.100.3:3260", "10.0.0.2:3260"]
     configure(departure.peers)
     assert departure.machine.started == []
-    departure.machine.silent = ["192.0.2.3:3260"]
+    departure.machine.silent = ["198.51.100.3:3260"]
     configure(departure.peers)
     assert departure.machine.started == [True]
 
@@ -926,14 +940,14 @@ def test_an_address_that_a_present_unit_has_is_left_alone(departure):
     departure.peers.portal_addresses.append("192.0.2.3")
     departure.peers.host_names = {"ceph-iscsi/3": ("c.lab", "10.0.0.3")}
     configure(departure.peers)
-    assert departure.forgotten == [set()]
+    assert departure.forgotten == []
 
 
 def test_a_removal_that_fails_is_left_to_the_next_hook(departure, monkeypatch):
-    def fail(addresses, program):
+    def fail(name):
         raise GatewayError("gateway(s) unavailable")
 
-    monkeypatch.setattr(targets, "forget_gateways", fail)
+    monkeypatch.setattr(departures, "_take_out", fail)
     assert configure(departure.peers)[0] is True
     assert len(departure.peers.all_departed_units) == 1
     assert any(
@@ -1059,7 +1073,7 @@ def test_resuming_before_there_is_a_configuration_only_ends_the_pause(machine, c
 def forgotten(monkeypatch):
     """Names of the gateways that were taken out of the stored targets."""
     names = []
-    monkeypatch.setattr(targets, "forget_gateway", lambda name, program: names.append(name))
+    monkeypatch.setattr(departures, "_take_out", names.append)
     return names
 
 
@@ -1077,12 +1091,12 @@ def test_a_unit_that_was_never_configured_is_in_no_target(machine, forgotten):
 
 
 def test_what_fails_on_leaving_is_tried_again_in_the_next_hook(machine, forgotten, monkeypatch):
-    def fail(name, program):
+    def fail(name):
         raise GatewayError("no cluster")
 
     configure()
     with monkeypatch.context() as patch:
-        patch.setattr(targets, "forget_gateway", fail)
+        patch.setattr(departures, "_take_out", fail)
         gateway().retire()
     assert any("on leaving: no cluster" in line for line in machine.log)
     gateway().retire()
