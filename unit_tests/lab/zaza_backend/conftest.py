@@ -34,6 +34,16 @@ HOOKS = {
     "actions/greet": 'action-set hello="$(action-get who)"; echo out',
     "actions/refuse": 'action-set why=because; action-fail "not today"',
 }
+#: In place of what brings files to hosts that are machines.
+PROGRAMS = {
+    "nsenter": 'shift 2; exec "$@"',
+    "scp": """\
+[ "$1" = -F ] || exit 2
+shift 2
+for word; do shift; set -- "$@" "${word#*@*:}"; done
+exec cp "$@"
+""",
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +60,14 @@ def charm(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(shared_lab, command, charm):
+def model(shared_lab, command, charm, tmp_path_factory):
     """zaza.model on a model with `toy` (two units) and `other` (one), related."""
+    programs = tmp_path_factory.mktemp("programs")
+    for name, script in PROGRAMS.items():
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
     environment = {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "JUJU_LAB_NAME": shared_lab.directory.name,
         "JUJU_LAB_STATE": str(shared_lab.directory.parent),
         "JUJU_LAB_COMMAND": str(command),

@@ -4,7 +4,6 @@ import unittest
 from pathlib import Path
 
 import pytest
-import zaza.model
 from lab_fakes import make_charm
 from zaza.charm_lifecycle import utils
 
@@ -49,11 +48,6 @@ def gateways(model, deploy, tmp_path, monkeypatch):
     deploy(make_charm(tmp_path, "ceph-mon", answer, metadata=CEPH), "ceph-mon")
     model.add_relation("ceph-iscsi", "ceph-client", "ceph-mon:client")
 
-    async def copy(unit_name, source, destination):
-        # Hosts that are directories have no sshd.
-        Path(destination).write_bytes(Path(source).read_bytes())
-
-    monkeypatch.setattr(zaza.model, "async_scp_to_unit", copy)
     monkeypatch.setattr(gateway, "PATIENCE", 60)
     utils.set_base_test_dir(str(SRC / "tests"))
     yield

@@ -136,9 +136,25 @@ def test_files_are_read_and_waited_for(model):
         model.file_contents("other/0", f"{path}.old")
 
 
+def test_files_are_copied_to_units_and_from_them(model, tmp_path):
+    (tmp_path / "sent").write_text("hello")
+    there, back = tmp_path / "there", tmp_path / "back"
+    model.scp_to_unit("toy/1", str(tmp_path / "sent"), str(there), scp_opts="-p")
+    assert model.run_on_unit("toy/1", f"cat {there}")["Stdout"] == "hello"
+    model.scp_from_unit("toy/1", str(there), str(back), user="root")
+    assert back.read_text() == "hello"
+    model.scp_to_all_units("toy", str(back), f"{there}-too")
+    model.block_until_file_ready("toy", f"{there}-too", lambda text: text == "hello", timeout=30)
+    with pytest.raises(Exception, match="No such file"):
+        model.scp_from_unit("toy/1", str(tmp_path / "nothing"), str(back))
+    with pytest.raises(model.UnitNotFound):
+        model.scp_to_unit("toy/7", str(back), str(there))
+
+
 def test_services_are_waited_for(model):
     model.block_until_service_status("toy/0", ["no-such-program-here"], "stopped", timeout=30)
     model.block_until_service_status("toy/0", ["[s]h"], "running", timeout=30, pgrep_full=True)
+    model.block_until_services_restarted("toy", 0, ["[s]h"], timeout=30, pgrep_full=True)
     with pytest.raises(model.ServiceNotRunning):
         model.get_unit_service_start_time("toy/0", "no-such-program-here")
 
@@ -178,6 +194,47 @@ def test_an_action_that_the_charm_has_not_is_told(model):
     with pytest.raises(Exception, match="must be of type string"):
         model.run_action("toy/0", "greet", action_params={"who": 5})
     assert set(model.get_actions("toy")) == {"greet", "refuse"}
+
+
+# In coroutines
+
+
+def test_a_coroutine_of_the_tests_own_has_the_same_calls(model, tmp_path):
+    (tmp_path / "sent").write_text("hello")
+
+    async def calls():
+        units = await model.async_get_units("toy")
+        leader = await model.async_get_lead_unit_name("toy")
+        assert await model.async_get_unit_public_address(units[0]) == "127.0.0.1"
+        here, there = str(tmp_path / "sent"), str(tmp_path / "there")
+        await model.async_scp_to_unit(leader, here, there)
+        await model.async_scp_from_unit(leader, there, f"{here}-back")
+        said = await asyncio.gather(
+            model.async_run_on_leader("toy", f"cat {here}-back"),
+            *(model.async_run_on_unit(unit.name, "echo $JUJU_UNIT_NAME") for unit in units),
+        )
+        assert [each["Stdout"].strip() for each in said] == ["hello", "toy/0", "toy/1"]
+        action = await model.async_run_action("toy/1", "greet", action_params={"who": "you"})
+        assert action.data["results"]["hello"] == "you"
+        with pytest.raises(model.ActionFailed, match="not today"):
+            await model.async_run_action_on_leader("toy", "refuse", raise_on_failure=True)
+        await model.async_set_application_config("toy", {"color": "grey"})
+        await model.async_block_until_wl_status_info_starts_with(
+            "toy", "Unit is ready, color grey", timeout=60
+        )
+        assert (await model.async_get_application_config("toy"))["color"]["value"] == "grey"
+        await model.async_add_relation("other", "need", "toy:more")
+        await model.async_wait_for_application_states(timeout=60)
+        await model.async_remove_relation("other", "need", "toy:more")
+        await model.async_block_until_all_units_idle(timeout=60)
+        await model.async_wait_for_unit_idle("toy/0", timeout=60, include_subordinates=True)
+        await model.async_block_until_unit_wl_status("toy/0", "blocked", negate_match=True)
+        return await model.async_get_status()
+
+    assert zaza.run(calls).applications["toy"]["relations"]["peers"] == ["toy"]
+    assert model.get_principle_sub_map() == {"toy/0": [], "toy/1": [], "other/0": []}
+    model.reset_application_config("toy", ["color"])
+    model.block_until_unit_wl_message_match("toy/1", ".*color red$", timeout=60)
 
 
 # What is changed
@@ -228,6 +285,7 @@ def test_relations_come_and_go(model):
 
 def test_units_come_and_go(model):
     model.add_unit("other", wait_appear=True)
+    model.block_until_unit_count("other", 2, timeout=60)
     model.block_until_unit_wl_status("other/1", "active", timeout=60)
     model.wait_for_application_states(states={"other": {"num-expected-units": 2}}, timeout=60)
     model.destroy_unit("other", "other/1", wait_disappear=True)
