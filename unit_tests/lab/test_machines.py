@@ -84,6 +84,41 @@ def test_action_cut_short_is_failed_and_not_run_again(lab, charm, trace):
     assert trace.read_text().count("ran") == 1
 
 
+def test_hook_cut_short_with_its_agent_is_run_again_and_the_host_goes_on(lab, charm, trace):
+    hook = f"echo begun >> {trace}; test -e ../second || {{ touch ../second; sleep 60; }}"
+    deployed(lab, charm, trace, **{"hooks/upgrade-charm": hook})
+    boot_id = lab.host_of(0).boot_id()
+    lab.api.refresh(None, "toy", str(charm("toy", {"hooks/upgrade-charm": hook})), False)
+    lab.wait(lambda: trace.read_text() == "begun\n")
+    lab.api.kill_agent(None, "0")
+    lab.wait(lambda: trace.read_text().startswith("begun\nbegun\n"))
+    lab.wait(lambda: agent(lab, "toy/0") == "idle")
+    assert (lab.host_of(0).boot_id(), machine(lab, "0")) == (boot_id, "started")
+
+
+def test_action_cut_short_with_its_agent_is_failed_and_no_hook_follows(lab, charm, trace):
+    deployed(lab, charm, trace)
+    enqueued = lab.api.exec(None, f"echo ran >> {trace}; sleep 60", units=["toy/0"])
+    lab.wait(lambda: "ran" in trace.read_text())
+    lab.api.kill_agent(None, "0")
+    done = lab.result(enqueued)
+    assert (done["status"], done["message"]) == ("failed", "action terminated")
+    lab.wait(lambda: agent(lab, "toy/0") == "idle")
+    assert trace.read_text() == "ran\n"
+
+
+def test_agent_of_a_unit_that_does_not_lead_hears_of_the_leaders_settings_anew(lab, charm, trace):
+    say = f'echo "$JUJU_UNIT_NAME" >> {trace}'
+    lab.api.deploy(None, str(charm("toy", {"hooks/leader-settings-changed": say})), units=2)
+    lab.wait_idle("toy/0", "toy/1")
+    (other,) = (name for name in ("toy/0", "toy/1") if not lab.unit(name).get("leader"))
+    trace.write_text("")
+    for number in ("0", "1"):
+        lab.api.kill_agent(None, number)
+    lab.wait(lambda: trace.read_text() == f"{other}\n")
+    lab.wait_idle("toy/0", "toy/1")
+
+
 def test_reboot_after_the_hook(lab, charm, trace):
     deployed(lab, charm, trace, **{"hooks/upgrade-charm": "juju-reboot"})
     boot_id = lab.host_of(0).boot_id()

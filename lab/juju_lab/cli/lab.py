@@ -108,6 +108,14 @@ def link(machine: str, state: str, model: str | None) -> None:
     client.call("link", model=model, machine=machine, up=state == "up")
 
 
+@lab.command("kill-agent")
+@click.argument("machine")
+@common.model_option
+def kill_agent(machine: str, model: str | None) -> None:
+    """Kill a machine's agent: the hook or action that runs ends with it, and it starts again."""
+    client.call("kill_agent", model=model, machine=machine)
+
+
 @lab.command("hosts")
 @common.format_option("tabular", "json", "yaml")
 def hosts(style: str, output: str | None) -> None:

@@ -459,6 +459,12 @@ class Api:
             agent = self._agent(models.find_machine(found, machine))
         agent.host.set_link(up)
 
+    def kill_agent(self, model: str | None, machine: str) -> None:
+        """End a machine's agent with all that runs under it, and start it again."""
+        with self._look(model) as (_, found):
+            machine_id = models.find_machine(found, machine).id
+        self._controller.kill_agent(machine_id)
+
     def console(self, model: str | None, machine: str) -> str:
         """The file with what a machine's host said on its console."""
         with self._look(model) as (_, found):

@@ -53,6 +53,15 @@ class Controller(threading.Thread):
         with self._lock:
             return [*self._machines.values(), *self._units.values()]
 
+    def kill_agent(self, machine_id: int) -> None:
+        """End the agent of a machine, its units' with it, as by SIGKILL; they start again."""
+        with self._lock:
+            machine = self._machines[machine_id]
+            units = [agent for agent in self._units.values() if agent.is_on(machine)]
+        for agent in units:
+            agent.start_anew()
+        machine.kill()
+
     def run(self) -> None:
         """Look after everything at each change."""
         while not self.world.stopping:

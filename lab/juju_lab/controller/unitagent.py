@@ -88,18 +88,18 @@ class UnitAgent(threading.Thread):
         self._store = world.store
         self._machine = machine
         self._log = world.log_of(unit.application.model.uuid).writer(names.unit_tag(unit.name))
+        self._is_new = True
         self._retry_at: float | None = None
         self._update_status_at: float | None = None
 
     def run(self) -> None:
         """Do what there is to do, then wait for a change."""
-        restarted = True
         while not self._world.stopping:
             seen = self._store.decisions
             try:
-                if restarted:
+                if self._is_new:
                     self._restart()
-                    restarted = False
+                    self._is_new = False
                 if self._work():
                     continue
                 if self._is_gone():
@@ -112,9 +112,20 @@ class UnitAgent(threading.Thread):
                 _LOG.exception("agent of %s failed", self.unit_name)
                 time.sleep(1)
             self._store.wait(
-                lambda seen=seen: self._store.decisions != seen or self._world.stopping,
+                lambda seen=seen: (
+                    self._store.decisions != seen or self._is_new or self._world.stopping
+                ),
                 self._until_timer(),
             )
+
+    def is_on(self, machine: MachineAgent) -> bool:
+        """Whether its unit is on this machine."""
+        return self._machine is machine
+
+    def start_anew(self) -> None:
+        """Go on as an agent does that has just been started."""
+        self._is_new = True
+        self._store.notify()
 
     # -- deciding ---------------------------------------------------------------------------
 
@@ -251,7 +262,7 @@ class UnitAgent(threading.Thread):
         return unit
 
     def _restart(self) -> None:
-        """The agent has just begun, for the first time or after the controller was restarted."""
+        """The agent has just begun, for the first time or after it ended."""
         self._fail_interrupted_tasks()
         with self._store.transaction() as session:
             unit = session.get(Unit, self.unit_id)
