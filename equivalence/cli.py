@@ -4,15 +4,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Lock
 
 import click
 import jubilant
 from rich.console import Console
 
-from equivalence import contract, judge, package, report, scenarios
-from equivalence.model import COMMAND, REPOSITORY, Model
+from equivalence import contract, judge, mutation, operator_charm, package, report, scenarios
+from equivalence.model import COMMAND, OLDER_BASE, REPOSITORY, Model
 from equivalence.record import Recording
 
 BUILT = REPOSITORY / "build" / "ceph-iscsi"
@@ -27,11 +29,19 @@ BUILT = REPOSITORY / "build" / "ceph-iscsi"
     type=click.Choice(scenarios.NAMES),
     help="Run this one only; may be given again.",
 )
-@click.option("--stage", is_flag=True, help="Doubles of systemd and gateway: fast, no iSCSI.")
+@click.option(
+    "--stage",
+    "place",
+    flag_value="stage",
+    help="All with doubles of systemd and gateway: no iSCSI.",
+)
+@click.option("--lab", "place", flag_value="lab", help="All on real gateways, which takes longer.")
 @click.option("--strict", is_flag=True, help="Where there is a better way, ask for it.")
 @click.option("--keep", is_flag=True, help="Leave the lab as it is at the end, and take it up.")
 @click.option("--contract", "show", is_flag=True, help="Print the contract with its tests.")
-@click.option("--operator-charm", is_flag=True, help="Have the small operator charm as well.")
+@click.option(
+    "--operator-charm", "small", is_flag=True, help="Have the small operator charm as well."
+)
 @click.option("--mutants", is_flag=True, help="Judge mutants of one charm, each to be caught.")
 @click.option(
     "--report",
@@ -43,11 +53,11 @@ BUILT = REPOSITORY / "build" / "ceph-iscsi"
 def main(
     charms: Sequence[Path],
     wanted: Sequence[str],
-    stage: bool,
+    place: str | None,
     strict: bool,
     keep: bool,
     show: bool,
-    operator_charm: bool,
+    small: bool,
     mutants: bool,
     directory: Path,
 ) -> None:
@@ -56,101 +66,129 @@ def main(
     if show:
         print(contract.table(lines))
         return
-    console = Console(width=max(Console().width, 120))
+    console = Console(width=max(Console().width, 120), highlight=False)
     charms = list(charms) or [BUILT]
-    if operator_charm:
-        from equivalence.operator_charm import build
-
-        charms.append(build(REPOSITORY / "build" / "operator" / "ceph-iscsi"))
+    if small:
+        charms.append(operator_charm.build(REPOSITORY / "build" / "operator" / "ceph-iscsi"))
     if len(charms) > 2:
         raise click.UsageError("one charm, or two")
     if mutants:
-        from equivalence import mutation
-
-        sys.exit(0 if mutation.run(charms[0], console, keep=keep) else 1)
-    judged = []
+        with Lab(keep=keep) as lab:
+            sys.exit(0 if mutation.run(charms[0], lab.model, console, wanted) else 1)
     with ExitStack() as stack:
         try:
             opened = [stack.enter_context(package.opened(charm)) for charm in charms]
         except package.PackageError as error:
             raise click.UsageError(str(error)) from error
-        for number, charm in enumerate(opened):
-            other = opened[1 - number] if len(opened) == 2 else None
-            recording = record(
-                charm,
-                str(charms[number]),
-                wanted,
-                console,
-                directory,
-                stage=stage,
-                keep=keep,
-                other=other,
-            )
-            judged.append(report.Judged(recording, judge.judge(lines, recording)))
-            report.write(judged, directory)
+        recordings = record(
+            list(zip(map(_label, charms), opened, strict=True)),
+            wanted or scenarios.NAMES,
+            console,
+            directory,
+            place=place,
+            keep=keep,
+        )
+    judged = [report.Judged(recording, judge.judge(lines, recording)) for recording in recordings]
+    report.write(judged, directory)
     report.print_table(judged, console)
     console.print(f"report: {directory / 'report.html'}")
     if any([*judge.faults(charm.findings, strict=strict)] for charm in judged):
         sys.exit(1)
 
 
+def _label(charm: Path) -> str:
+    """What a charm is called in tables: its path, from here if it is below."""
+    path = charm.resolve()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def record(
-    charm: Path,
-    label: str,
+    charms: Sequence[tuple[str, Path]],
     wanted: Sequence[str],
     console: Console,
     directory: Path,
     *,
-    stage: bool,
-    keep: bool = False,
-    other: Path | None = None,
-) -> Recording:
-    """Run the scenarios that are wanted (all if none is named) on one charm."""
-    place = "stage" if stage else "lab"
-    recording = Recording(label, package.framework(charm), place)
-    if not wanted or "package" in wanted:
-        recording.scenes["package"] = scenarios.play_package(charm)
-    chosen = [
-        scenario
-        for scenario in scenarios.SCENARIOS
-        if (not wanted or scenario.name in wanted) and not (stage and scenario.lab_only)
+    place: str | None,
+    keep: bool,
+) -> list[Recording]:
+    """Run the scenarios that are wanted on one charm, or on two; all models side by side.
+
+    :param charms: what each is called, and its directory
+    :param place: `lab` or `stage` for all scenarios; None for each where it shows what it is for
+    """
+    recordings = [Recording(label, package.framework(charm)) for label, charm in charms]
+    if "package" in wanted:
+        for recording, (_, charm) in zip(recordings, charms, strict=True):
+            recording.scenes["package"] = scenarios.play_package(charm)
+    chosen = {
+        where: [
+            scenario
+            for scenario in scenarios.SCENARIOS
+            if scenario.name in wanted and (place or scenario.place) == where
+        ]
+        for where in ("lab", "stage")
+    }
+    models = [
+        (number, where) for where, some in chosen.items() if some for number in range(len(charms))
     ]
-    if not chosen:
-        return recording
-    with_lab = Lab(keep=keep)
-    with with_lab as juju:
-        model = Model(juju, charm, staged=stage)
-        for scenario in chosen:
-            console.print(f"[dim]{scenario.name}: {scenario.tells}[/dim]")
+    if not models:
+        return recordings
+    saving = Lock()
+
+    def run(number: int, where: str) -> None:
+        model = Model(
+            lab.model(f"{where}-{number + 1}"), charms[number][1], staged=where == "stage"
+        )
+        other = charms[1 - number][1] if len(charms) == 2 else None
+        recording = recordings[number]
+        for scenario in chosen[where]:
             scene = scenarios.play(scenario, model, other)
-            recording.scenes[scenario.name] = scene
-            recording.save(directory / "recording.json")
-            told = scene.error or "done"
-            console.print(f"  {scene.seconds:.0f} s, {told}", markup=False)
-    return recording
+            told = f"{recording.charm}: {scenario.name} ({where}): {scene.seconds:.0f} s"
+            console.print(f"{told}, {scene.error or 'done'}", markup=False, highlight=False)
+            with saving:
+                recording.scenes[scenario.name] = scene
+                recording.save(directory / f"recording-{number + 1}.json")
+
+    older = "series-upgrade" in wanted
+    with Lab(keep=keep, older=older) as lab, ThreadPoolExecutor(len(models)) as pool:
+        for done in [pool.submit(run, *model) for model in models]:
+            done.result()
+    for recording in recordings:
+        in_order = sorted(
+            recording.scenes.items(), key=lambda scene: scenarios.NAMES.index(scene[0])
+        )
+        recording.scenes = dict(in_order)
+    return recordings
 
 
 class Lab:
-    """A lab of the kit's own, with a fresh model in it."""
+    """A lab of the kit's own, with an older base if asked for; models are made when needed."""
 
-    def __init__(self, *, keep: bool) -> None:
+    def __init__(self, *, keep: bool, older: bool = False) -> None:
         self._keep = keep
+        self._older = older
         os.environ.setdefault("JUJU_LAB_NAME", "juju-lab-equivalence")
 
-    def __enter__(self) -> jubilant.Juju:
+    def __enter__(self) -> "Lab":
         if not self._keep:
             _lab("destroy")
         _lab("prepare")
+        if self._older:
+            _lab("prepare", "--base", OLDER_BASE)
         _lab("up")
-        juju = jubilant.Juju(model="equivalence", cli_binary=str(COMMAND), wait_timeout=600)
-        if '"equivalence"' not in juju.cli("models", "--format", "json", include_model=False):
-            juju.add_model("equivalence")
-        return juju
+        return self
 
     def __exit__(self, *_: object) -> None:
         if not self._keep:
             _lab("destroy")
 
+    def model(self, name: str) -> jubilant.Juju:
+        """A model, which is there only if the lab was kept."""
+        juju = jubilant.Juju(model=name, cli_binary=str(COMMAND), wait_timeout=600)
+        if f'"{name}"' not in juju.cli("models", "--format", "json", include_model=False):
+            juju.add_model(name)
+        return juju
 
-def _lab(command: str) -> None:
-    subprocess.run([COMMAND, "lab", command], check=True, stdout=subprocess.DEVNULL)
+
+def _lab(*command: str) -> None:
+    subprocess.run([COMMAND, "lab", *command], check=True, stdout=subprocess.DEVNULL)

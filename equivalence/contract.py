@@ -76,10 +76,11 @@ def observables(lines: tuple[Line, ...]) -> Iterator[tuple[Line, Observable]]:
 
 
 def table(lines: tuple[Line, ...]) -> str:
-    """Each line with its kind and the modules of the tests that show it, in Markdown."""
+    """Each line with its kind, and the kit's scenarios and the tests that show it, in Markdown."""
     rows = ["| line | kind | shown by |", "|---|---|---|"]
     for line in lines:
-        shown = [f"lab {_module(test)}" for test in line.lab]
+        shown = [f"kit {observable.scenario}" for observable in line.observables]
+        shown += [f"lab {_module(test)}" for test in line.lab]
         shown += [f"unit {_module(test)}" for test in line.unit]
         rows.append(f"| {line.name} | {line.kind} | {', '.join(dict.fromkeys(shown))} |")
     return "\n".join(rows)

@@ -17,7 +17,7 @@ GATEWAY = Path("/etc/ceph/iscsi-gateway.cfg")
 CERTIFICATES = Path("/etc/ceph")
 LOGS = ("/var/log", "/root", "/home", "/tmp")  # noqa: S108
 STAGE = Path("/run/stage")
-API_CALL = re.compile(r'"(?:PUT|DELETE) (/api/\S+) HTTP')
+API_CALL = re.compile(r'"((?:PUT|DELETE) /api/\S+) HTTP')
 SECRET = re.compile(r"(?:api_password|key) *= *(\S+)|-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 
@@ -84,14 +84,16 @@ def readable() -> list[str]:
 
 
 def commands() -> list[str]:
-    """What reached the gateway: calls of its API, or gwcli's commands on a stage."""
+    """What was to change something on the gateway: calls of its API; on a stage, commands."""
     if STAGE.exists():
         notes = STAGE / "commands"
         return notes.read_text().splitlines() if notes.exists() else []
     log = Path("/var/log/rbd-target-api/rbd-target-api.log")
-    text = log.read_text(errors="replace") if log.exists() else ""
-    text += output("journalctl", "--no-pager", "--output=cat", "--unit=rbd-target-api")
-    return list(dict.fromkeys(API_CALL.findall(text)))
+    if log.exists():
+        text = log.read_text(errors="replace")
+    else:
+        text = output("journalctl", "--no-pager", "--output=cat", "--unit=rbd-target-api")
+    return API_CALL.findall(text)
 
 
 def leaks(secrets: list[str]) -> list[str]:

@@ -8,12 +8,14 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jubilant
 
 from equivalence.names import Names
+from equivalence.trail import Trail
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
@@ -22,6 +24,9 @@ COMPANIONS = REPOSITORY / "lab" / "charms"
 DOUBLE = HERE / "charms" / "ceph-double"
 CONTAINER = {"virt-type": "container"}
 MONITORS = "ceph-mon"
+OLDER_BASE = "ubuntu@22.04"
+#: Seconds that anything may take, on a slow machine that does much else.
+LIMIT = 1200
 IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
 
 #: Prints the gateway's whole configuration, asked as the API's own administrator.
@@ -56,7 +61,10 @@ class Model:
         self.charm = charm
         self.staged = staged
         self.application = "ceph-iscsi"
-        self._looked: dict[str, dict[str, Any]] = {}
+        #: what is noted of the scenario that runs, after each step
+        self.trail: Trail | None = None
+        self._hosts: dict[str, tuple[str, str]] = {}
+        self._commands: dict[str, int] = {}
 
     # What there is
 
@@ -65,9 +73,8 @@ class Model:
         return self.juju.status().apps
 
     def units(self) -> list[str]:
-        """The gateways' units, the oldest first."""
-        found = self.juju.status().apps[self.application].units
-        return sorted(found, key=lambda name: int(name.partition("/")[2]))
+        """The gateways' units, the oldest first; none before they are deployed."""
+        return list(_units(self.applications().get(self.application)))
 
     def leader(self) -> str:
         """The unit that leads."""
@@ -81,16 +88,23 @@ class Model:
 
     def status(self, unit: str | None = None) -> str:
         """Status and message of a unit, the first by default."""
-        found = self.juju.status().apps[self.application].units[unit or self.units()[0]]
-        return f"{found.workload_status.current}: {found.workload_status.message}"
+        return self.told()[unit or self.units()[0]]
 
     def statuses(self) -> str:
         """The status that all units have; all that there are if they differ."""
-        return " / ".join(dict.fromkeys(self.status(unit) for unit in self.units()))
+        return " / ".join(dict.fromkeys(self.told().values()))
 
-    def history(self) -> list[str]:
-        """Every status that the first unit has had, in order."""
-        told = self.juju.cli("show-status-log", self.units()[0], "--format", "json", "-n", "100")
+    def told(self) -> dict[str, str]:
+        """Status and message of each unit, the oldest first."""
+        units = _units(self.applications().get(self.application))
+        return {
+            name: f"{unit.workload_status.current}: {unit.workload_status.message}"
+            for name, unit in units.items()
+        }
+
+    def history(self, unit: str) -> list[str]:
+        """Every status that a unit has had, in order."""
+        told = self.juju.cli("show-status-log", unit, "--format", "json", "-n", "100000")
         entries = [entry for entry in json.loads(told) if entry.get("type") == "workload"]
         return [f"{entry.get('status')}: {entry.get('message', '')}" for entry in entries]
 
@@ -99,26 +113,56 @@ class Model:
         script = (HERE / "look.py").read_text()
         return json.loads(self.run_on(unit, "python3", "-c", script, *secrets))
 
+    def looks(self) -> dict[str, dict[str, Any]]:
+        """What is seen on each gateway's host."""
+        units = self.units()
+        with ThreadPoolExecutor() as pool:
+            return dict(zip(units, pool.map(self.look, units), strict=True))
+
+    def new_commands(self, unit: str, look: Mapping[str, Any]) -> list[str]:
+        """What has reached a unit's gateway since this was asked last."""
+        noted = look["commands"]
+        before, self._commands[unit] = self._commands.get(unit, 0), len(noted)
+        return noted[before:] if before <= len(noted) else noted
+
     def run_on(self, unit: str, *argv: str) -> str:
         """Run a command on a unit's host as its charm would; return what it printed."""
-        return self.juju.exec(*argv, unit=unit, wait=180).stdout
+        return self.juju.exec(*argv, unit=unit, wait=LIMIT).stdout
 
-    def bag(self, unit: str, endpoint: str) -> dict[str, str]:
-        """What a unit has written to its own data bag of an endpoint; empty without relation."""
-        return self._bag(unit, endpoint, unit)
+    def bags(self) -> dict[str, dict[str, dict[str, str]]]:
+        """Every data bag of the gateways' relations: by endpoint, then by owner."""
+        applications = self.applications().values()
+        staying = [each for each in applications if each.life in ("", "alive")]
+        units = [unit for application in staying for unit in application.units]
+        told = self.juju.cli("show-unit", *units, "--format", "json")
+        entries = [
+            (unit, entry)
+            for unit, about in json.loads(told).items()
+            for entry in about.get("relation-info", ())
+        ]
+        endpoints = {
+            entry["relation-id"]: entry["endpoint"]
+            for unit, entry in entries
+            if unit.partition("/")[0] == self.application
+        }
+        found: dict[str, dict[str, dict[str, str]]] = {}
+        for unit, entry in entries:
+            if endpoint := endpoints.get(entry["relation-id"]):
+                owners = dict(entry.get("related-units", {}))
+                if own := entry.get("local-unit"):  # it is there for peers
+                    owners[unit] = own
+                for owner, about in owners.items():
+                    application = {owner.partition("/")[0]: entry.get("application-data", {})}
+                    found.setdefault(endpoint, {}).update({owner: about["data"]} | application)
+        return found
+
+    def bag(self, owner: str, endpoint: str) -> dict[str, str]:
+        """The data bag of a unit or application on an endpoint; empty without relation."""
+        return self.bags().get(endpoint, {}).get(owner, {})
 
     def application_bag(self, endpoint: str) -> dict[str, str]:
         """What the leader has written to the application's data bag of an endpoint."""
-        return self._bag(self.leader(), endpoint, self.application)
-
-    def _bag(self, unit: str, endpoint: str, owner: str) -> dict[str, str]:
-        which = "" if "/" in owner else "--app"
-        script = (
-            f"for id in $(relation-ids {endpoint}); do "
-            f"relation-get -r $id {which} --format=json - {owner}; break; done"
-        )
-        told = self.run_on(unit, "sh", "-c", script).strip()
-        return json.loads(told) if told else {}
+        return self.bag(self.application, endpoint)
 
     def request(self, unit: str | None = None) -> dict[str, Any]:
         """The broker request of a unit; empty if there is none."""
@@ -133,32 +177,72 @@ class Model:
         """What a command of Ceph answers, as JSON."""
         return json.loads(self.run_on(f"{MONITORS}/0", *argv, "--format", "json"))
 
-    def names(self) -> Names:
+    def cluster(self) -> dict[str, Any]:
+        """Ceph's pools and keys, and the gateways' configuration object; empty without Ceph."""
+        if MONITORS not in self.applications():
+            return {}
+        pools = {
+            pool["pool_name"]: {
+                "applications": sorted(pool["application_metadata"]),
+                "erasure-code-profile": pool["erasure_code_profile"],
+                "size": pool["size"],
+                "options": pool["options"],
+            }
+            for pool in self.ceph("ceph", "osd", "pool", "ls", "detail")
+        }
+        keys = {
+            entry["entity"]: entry["caps"]
+            for entry in self.ceph("ceph", "auth", "ls")["auth_dump"]
+            if re.match(r"client\.(?!admin$|bootstrap-)", entry["entity"])
+        }
+        script = "rados --pool iscsi get gateway.conf - 2>/dev/null; true"
+        stored = self.run_on(f"{MONITORS}/0", "sh", "-c", script).strip()
+        return {"pools": pools, "keys": keys, "gateway.conf": json.loads(stored or "{}")}
+
+    def names(self, bags: Mapping[str, Any] | None = None) -> Names:
         """Placeholders for all that differs from one run to the next."""
         names = Names()
-        units = self.units()
+        bags, applications = bags or self.bags(), self.applications()
         names.add(self.application, "<application>")
-        for number, unit in enumerate(units, 1):
+        units = _units(applications.get(self.application))
+        for number, (unit, about) in enumerate(units.items(), 1):
             names.add(unit, f"<unit {number}>")
-            names.add(self.address(unit), f"<gateway {number}>")
-            told = self.run_on(unit, "sh", "-c", "hostname --fqdn; hostname").split()
-            names.add(told[0], f"<fqdn {number}>")
-            names.add(told[1], f"<hostname {number}>")
-        names.add(self.application_bag("cluster").get("admin_password", ""), "<password>")
-        if MONITORS in self.applications():
-            names.add(self.address(f"{MONITORS}/0"), "<monitor>")
-            script = f"ceph auth print-key client.{self.application} 2>/dev/null; true"
-            names.add(self.run_on(f"{MONITORS}/0", "sh", "-c", script).strip(), "<key>")
+            names.add(about.public_address, f"<gateway {number}>")
+            fqdn, hostname = self.host(unit)
+            names.add(fqdn, f"<fqdn {number}>")
+            names.add(hostname, f"<hostname {number}>")
+        password = bags.get("cluster", {}).get(self.application, {}).get("admin_password", "")
+        names.add(password, "<password>")
+        for monitor in _units(applications.get(MONITORS)).values():
+            names.add(monitor.public_address, "<monitor>")
+            answer = bags.get("ceph-client", {}).get(f"{MONITORS}/0", {})
+            names.add(answer.get("key", ""), "<key>")
         return names
+
+    def host(self, unit: str) -> tuple[str, str]:
+        """Full and short name of a unit's host, asked once."""
+        if unit not in self._hosts:
+            told = self.run_on(unit, "sh", "-c", "hostname --fqdn; hostname").split()
+            self._hosts[unit] = told[0], told[1]
+        return self._hosts[unit]
+
+    def did(self, what: str) -> None:
+        """Note a step of the scenario that runs."""
+        if self.trail:
+            self.trail.step(what)
 
     # What is done
 
-    def deploy(self, count: int = 2, charm: Path | None = None) -> None:
-        """Deploy gateways, related to nothing; return once they are idle."""
-        machines = self._machines(count)
-        placed = {"to": machines} if machines else {}
-        self.juju.deploy(charm or self.charm, self.application, num_units=count, **placed)
+    def deploy(self, count: int = 2, *, related: str = "", base: str = "") -> None:
+        """Deploy gateways, related to nothing or at once to Ceph; return once they are idle."""
+        placed: dict[str, Any] = {"base": base} if base else {}
+        if machines := self._machines(count, base):
+            placed["to"] = machines
+        self.juju.deploy(self.charm, self.application, num_units=count, **placed)
+        if related:
+            self.juju.integrate(related, f"{self.application}:ceph-client")
         self.settle()
+        self.did(f"deploy {count} units")
 
     def clear(self) -> None:
         """Remove the gateways, and what only they use; Ceph stays."""
@@ -166,6 +250,9 @@ class Model:
             if name != MONITORS:
                 self.juju.remove_application(name)
         self.wait(lambda status: set(status.apps) <= {MONITORS}, "the gateways to be gone")
+        if MONITORS in self.applications():
+            script = "rados --pool iscsi rm gateway.conf 2>/dev/null; true"
+            self.run_on(f"{MONITORS}/0", "sh", "-c", script)
 
     def add_units(self, count: int) -> None:
         """Add gateways."""
@@ -173,12 +260,14 @@ class Model:
         placed = {"to": machines} if machines else {}
         self.juju.add_unit(self.application, num_units=count, **placed)
         self.settle()
+        self.did(f"add {count} units" if count > 1 else "add a unit")
 
     def remove_unit(self, unit: str) -> None:
         """Remove a gateway; return once it is gone and the others are idle."""
         self.juju.remove_unit(unit)
         self.wait(lambda status: unit not in status.apps[self.application].units, f"{unit} gone")
         self.settle()
+        self.did(f"remove {unit}")
 
     def companion(self, name: str, charm: Path | None = None, **options: Any) -> None:
         """Have a companion deployed, on a container."""
@@ -190,6 +279,7 @@ class Model:
         """Relate an endpoint of the gateways; return once all are idle."""
         self.juju.integrate(f"{self.application}:{endpoint}", other)
         self.settle(self.application, other.partition(":")[0])
+        self.did(f"relate {endpoint} to {other}")
 
     def unrelate(self, endpoint: str, other: str) -> None:
         """End a relation; return once all are idle."""
@@ -202,6 +292,7 @@ class Model:
 
         self.wait(ended, f"relation with {name} to end")
         self.settle(self.application, name)
+        self.did(f"end the relation of {endpoint} to {other}")
 
     def configure(self, **options: Any) -> None:
         """Set options (`_` for `-`), None to reset; return once all are idle."""
@@ -213,12 +304,20 @@ class Model:
         if reset:
             self.juju.config(self.application, reset=reset)
         self.settle()
+        said = [f"{name}={value}" for name, value in values.items()]
+        self.did(" ".join(["config", *said, *(f"--reset {name}" for name in reset)]))
 
     def action(self, unit: str, name: str, **parameters: Any) -> tuple[str, dict[str, Any]]:
         """Run an action: `completed`, or `failed: ` and its message; and its results."""
+        outcome, results = self._run(unit, name, parameters)
+        said = [f"{key}: {value}" for key, value in results.items() if key != "return-code"]
+        self.did(f"run {name} on {unit}: {'; '.join([outcome, *said])}")
+        return outcome, results
+
+    def _run(self, unit: str, name: str, parameters: Mapping[str, Any]) -> tuple[str, Any]:
         given = {key.replace("_", "-"): value for key, value in parameters.items()}
         try:
-            return "completed", dict(self.juju.run(unit, name, given, wait=400).results)
+            return "completed", dict(self.juju.run(unit, name, given, wait=LIMIT).results)
         except jubilant.TaskError as error:
             return f"failed: {error.task.message}", dict(error.task.results)
         except (jubilant.CLIError, ValueError) as error:  # it has no such action or parameter
@@ -235,10 +334,21 @@ class Model:
                 self.action(unit, "resume")
         if not self.bag(self.units()[0], "ceph-client"):
             self.relate("ceph-client", f"{MONITORS}:client")
+        self.settle(self.application, MONITORS)
         self.wait(
             lambda status: jubilant.all_active(status, self.application, MONITORS),
             "gateways to be active",
+            300,
         )
+        self.did("wait until all are active")
+
+    def refresh(self, charm: Path) -> None:
+        """Have another charm, or the same one anew, take over; return once all is as before."""
+        self.juju.refresh(self.application, path=charm)
+        time.sleep(2)
+        self.settle()
+        wait_until(lambda: self.statuses() == "active: Unit is ready", 300)
+        self.did("refresh the charm")
 
     @contextlib.contextmanager
     def writing(self, iqn: str, username: str, password: str) -> Iterator[dict[str, Any]]:
@@ -251,8 +361,8 @@ class Model:
         self.settle("initiator")
         portals = " ".join(self.address(unit) for unit in self.units())
         login = {"portal": portals, "iqn": iqn, "username": username, "password": password}
-        self.juju.run("initiator/0", "login", login, wait=300)
-        shown = self.juju.run("initiator/0", "show", wait=120).results["devices"]
+        self.juju.run("initiator/0", "login", login, wait=LIMIT)
+        shown = self.juju.run("initiator/0", "show", wait=LIMIT).results["devices"]
         device = f"/dev/mapper/{json.loads(shown)[0]['name']}"
         self.juju.scp(str(REPOSITORY / "functional" / "writer.py"), "initiator/0:writer.py")
         writer, notes = "/root/writer.py", "/root/writer"
@@ -266,9 +376,9 @@ class Model:
             self.run_on("initiator/0", "systemctl", "stop", "writer")
             sums |= json.loads(self.run_on("initiator/0", "cat", f"{notes}/summary.json"))
             sums |= json.loads(self.run_on("initiator/0", writer, "verify", device, notes))
-            self.juju.run("initiator/0", "logout", {"iqn": iqn}, wait=300)
+            self.juju.run("initiator/0", "logout", {"iqn": iqn}, wait=LIMIT)
 
-    def settle(self, *applications: str, timeout: float = 600) -> None:
+    def settle(self, *applications: str, timeout: float = LIMIT) -> None:
         """Return once all agents (of applications; the gateways by default) are idle."""
         names = applications or (self.application,)
 
@@ -280,7 +390,7 @@ class Model:
         self.wait(idle, "idle agents", timeout)
 
     def wait(
-        self, ready: Callable[[jubilant.Status], bool], what: str, timeout: float = 600
+        self, ready: Callable[[jubilant.Status], bool], what: str, timeout: float = LIMIT
     ) -> None:
         """Wait until the model is as asked.
 
@@ -289,7 +399,9 @@ class Model:
         try:
             self.juju.wait(ready, timeout=timeout, delay=0.5 if self.staged else 1, successes=2)
         except TimeoutError as error:
-            raise ModelError(f"waited {timeout:.0f} s for {what}: {self._told()}") from error
+            raise ModelError(
+                f"waited {timeout:.0f} s for {what}: {self._all_told() or 'no gateways'}"
+            ) from error
 
     def failing(self) -> list[str]:
         """Hooks that units of the gateways have failed in, as the log has them."""
@@ -298,10 +410,8 @@ class Model:
         found = re.findall(rf'{tag}(\d+).*hook "([\w-]+)".*failed', log)
         return [f"{hook} on {number}" for number, hook in dict.fromkeys(found)]
 
-    def _told(self) -> str:
-        if self.application not in self.applications():
-            return f"{self.application} is not there"
-        units = self.juju.status().apps[self.application].units
+    def _all_told(self) -> str:
+        units = _units(self.applications().get(self.application))
         return "; ".join(
             f"{name} {unit.juju_status.current}, {unit.workload_status.current}: "
             f"{unit.workload_status.message}"
@@ -310,12 +420,13 @@ class Model:
 
     # The stage
 
-    def _machines(self, count: int) -> list[str]:
+    def _machines(self, count: int, base: str = "") -> list[str]:
         """Machines of a stage, ready to be gateways; none in the lab, where Juju makes them."""
         if not self.staged:
             return []
         before = set(self.juju.status().machines)
-        self.juju.cli("add-machine", "--constraints", "virt-type=container", "-n", str(count))
+        asked = ("--constraints", "virt-type=container", "-n", str(count))
+        self.juju.cli("add-machine", *asked, *(("--base", base) if base else ()))
         machines = sorted(set(self.juju.status().machines) - before, key=int)
         self.wait(
             lambda status: all(
@@ -328,13 +439,22 @@ class Model:
         return machines
 
     def _dress(self, machine: str) -> None:
-        """Put the stage's programs in the place of the distribution's."""
+        """Put the stage's programs in the place of the distribution's; hide the container."""
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
             archive.add(HERE / "stage", arcname=".")
-        script = "tar -x --no-same-owner -C / && mkdir -p /run/stage /run/systemd/system"
+        script = (
+            "tar -x --no-same-owner -C / && mkdir -p /run/stage /run/systemd/system"
+            " && rm -f /run/systemd/container"
+        )
         argv = [str(COMMAND), "ssh", "--model", str(self.juju.model), f"root@{machine}", script]
         subprocess.run(argv, input=packed.getvalue(), check=True, capture_output=True)
+
+
+def _units(application: Any) -> dict[str, Any]:
+    """An application's units by name, the oldest first; none without application."""
+    found = application.units if application else {}
+    return dict(sorted(found.items(), key=lambda unit: int(unit[0].partition("/")[2])))
 
 
 def wait_until(ready: Callable[[], bool], limit: float = 120, pause: float = 1) -> bool:

@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -10,8 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import jubilant
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from equivalence import contract, judge, package, scenarios
@@ -110,61 +113,68 @@ def verdict(
     :param before: faults of the charm as it is, which say nothing about the mutants
     """
     expected = set().union(*(mutant.found for mutant in batch))
-    missed = [mutant for mutant in batch if not mutant.found <= set(after)]
-    return missed, set(after) - set(before) - expected
+    new = set(after) - set(before)
+    return [mutant for mutant in batch if not mutant.found <= new], new - expected
 
 
-def run(charm: Path, console: Console, *, keep: bool) -> bool:
-    """Judge all mutants, on a stage; print what was found; whether all were caught and named."""
-    from equivalence import cli
+def run(
+    charm: Path,
+    models: Callable[[str], jubilant.Juju],
+    console: Console,
+    wanted: Sequence[str] = (),
+) -> bool:
+    """Judge mutants, on stages; print what was found; whether all were caught and named.
 
+    :param models: gives a model by its name
+    :param wanted: scenarios whose mutants are judged, all if there are none
+    """
+    chosen = tuple(mutant for mutant in load() if not wanted or mutant.scenario in wanted)
+    names = list(dict.fromkeys(mutant.scenario for mutant in chosen))
     table = Table(title="Mutants", header_style="bold")
     for column in ("mutant", "scenario", "verdict", "found"):
         table.add_column(column)
     good = True
-    with package.opened(charm) as original, cli.Lab(keep=keep) as juju:
-        stage = Stage(juju, console)
-        names = dict.fromkeys(mutant.scenario for mutant in load())
-        before = {name: faults(stage.record(original, name)) for name in names}
-        for name, batch in batches(load()):
-            with mutated(original, batch) as changed:
-                after = faults(stage.record(changed, name))
-            missed, unexplained = verdict(batch, before[name], after)
+
+    def judged(name: str, batch: list[Mutant]) -> dict[str, str]:
+        with mutated(original, batch) as changed:
+            return _faults(changed, [name], models, f"mutants-{name}")
+
+    # Two models at once: a machine that has more than two cores to itself is rare.
+    with package.opened(charm) as original, ThreadPoolExecutor(2) as pool:
+        unchanged = pool.submit(_faults, original, names, models, "unchanged")
+        runs = [(name, batch, pool.submit(judged, name, batch)) for name, batch in batches(chosen)]
+        before = unchanged.result()
+        for name, batch, running in runs:
+            after = running.result()
+            missed, unexplained = verdict(batch, before, after)
             good = good and not missed and not unexplained
             for mutant in batch:
-                told = "; ".join(f"{key}: {after[key]}" for key in mutant.found & set(after))
+                told = "; ".join(
+                    f"{key}: {after[key]}" for key in sorted(mutant.found & set(after))
+                )
                 caught = "[red]missed[/red]" if mutant in missed else "[green]caught[/green]"
                 console.print(f"  {mutant.name}: {caught}")
-                table.add_row(mutant.name, name, caught, told[:200])
+                table.add_row(mutant.name, name, caught, escape(told[:200]))
             for key in sorted(unexplained):
-                table.add_row("", name, "[red]unexplained[/red]", f"{key}: {after[key]}"[:200])
+                told = f"{key}: {after[key]}"
+                table.add_row("", name, "[red]unexplained[/red]", escape(told[:200]))
     console.print(table)
     return good
 
 
-class Stage:
-    """Records one scenario at a time, of one charm after the other, in one model."""
-
-    def __init__(self, juju: Any, console: Console) -> None:
-        self._juju = juju
-        self._console = console
-        self._deployed: Path | None = None
-
-    def record(self, charm: Path, name: str) -> Recording:
-        """What a scenario shows of a charm, which is deployed anew if it is another."""
-        recording = Recording(str(charm), package.framework(charm), "stage")
+def _faults(
+    charm: Path, names: Sequence[str], models: Callable[[str], jubilant.Juju], model: str
+) -> dict[str, str]:
+    """Faults of a charm in some scenarios, on a stage in a model of its own."""
+    recording = Recording(str(charm), package.framework(charm))
+    for name in names:
         if name == "package":
             recording.scenes[name] = scenarios.play_package(charm)
-            return recording
-        model = Model(self._juju, charm, staged=True)
-        if charm != self._deployed:
-            model.clear()
-            self._deployed = charm
+            continue
         scenario = next(known for known in scenarios.SCENARIOS if known.name == name)
-        recording.scenes[name] = scene = scenarios.play(scenario, model)
-        told = f"ended early: {scene.error}" if scene.error else "done"
-        self._console.print(f"  {name}: {scene.seconds:.0f} s, {told}", markup=False)
-        return recording
+        stage = Model(models(model), charm, staged=True)
+        recording.scenes[name] = scenarios.play(scenario, stage)
+    return faults(recording)
 
 
 @contextmanager

@@ -8,12 +8,20 @@ from typing import Any
 
 @dataclass
 class Scene:
-    """One scenario's part: what was seen, what could not be seen here, and why it ended early."""
+    """One scenario's part: what was seen, what could not be seen here, and why it ended early.
+
+    ``steps``, ``statuses`` and ``end`` are not judged; they are what a reader wants to know of a
+    finding: what was done and what that changed, each unit's statuses, and what there was at last.
+    """
 
     seen: dict[str, Any] = field(default_factory=dict)
     hidden: list[str] = field(default_factory=list)
     error: str = ""
+    place: str = ""
     seconds: float = 0.0
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    statuses: dict[str, list[str]] = field(default_factory=dict)
+    end: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -22,7 +30,6 @@ class Recording:
 
     charm: str
     framework: str
-    place: str
     scenes: dict[str, Scene] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from equivalence import judge, rules
+from equivalence import judge, rules, scenarios
 from equivalence.judge import Finding
 from equivalence.record import Recording
 
@@ -88,8 +89,9 @@ def print_table(charms: Sequence[Judged], console: Console) -> None:
         sums = ", ".join(f"{count} {verdict}" for verdict, count in sorted(charm.sums.items()))
         console.print(f"{charm.recording.charm}: {sums}")
         for name, scene in charm.recording.scenes.items():
-            told = scene.error or "done"
-            console.print(f"  {name}: {scene.seconds:.0f} s, {told}", markup=False)
+            where = f" ({scene.place})" if scene.place else ""
+            told = f"{name}{where}: {scene.seconds:.0f} s, {scene.error or 'done'}"
+            console.print(f"  {told}", markup=False, highlight=False)
 
 
 def write(charms: Sequence[Judged], directory: Path) -> None:
@@ -100,10 +102,13 @@ def write(charms: Sequence[Judged], directory: Path) -> None:
             {
                 "charm": charm.recording.charm,
                 "framework": charm.recording.framework,
-                "place": charm.recording.place,
                 "sums": charm.sums,
                 "scenarios": {
-                    name: {"seconds": round(scene.seconds, 1), "error": scene.error}
+                    name: {
+                        "place": scene.place,
+                        "seconds": scene.seconds,
+                        "error": scene.error,
+                    }
                     for name, scene in charm.recording.scenes.items()
                 },
             }
@@ -115,7 +120,14 @@ def write(charms: Sequence[Judged], directory: Path) -> None:
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
     )
-    page = templates.get_template("report.html").render(document)
+    templates.filters["yaml"] = _yaml
+    tells = {scenario.name: scenario.tells for scenario in scenarios.SCENARIOS}
+    scenes = {
+        f"{name}: {told}": [charm.recording.scenes.get(name) for charm in charms]
+        for name, told in tells.items()
+        if any(name in charm.recording.scenes for charm in charms)
+    }
+    page = templates.get_template("report.html").render(document, scenes=scenes)
     (directory / "report.html").write_text(page)
     for number, charm in enumerate(charms, 1):
         charm.recording.save(directory / f"recording-{number}.json")
@@ -123,6 +135,10 @@ def write(charms: Sequence[Judged], directory: Path) -> None:
 
 def _shown(finding: Finding) -> str:
     return "" if finding.verdict in (judge.MISSING, judge.NOT_RUN) else rules.show(finding.value)
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, sort_keys=False, width=100, allow_unicode=True).strip()
 
 
 def _cut(text: str) -> str:

@@ -1,11 +1,12 @@
 """The scenarios: each does something to a model and notes what is seen, under the contract's keys.
 
-They share one model, in the order of ``SCENARIOS``: each begins with two active gateways (the
-first one makes them) and leaves two active gateways.
+Those of one place share a model, in the order of ``SCENARIOS``: each begins with two active
+gateways (some make them anew) and leaves two active gateways.
 """
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,8 +16,18 @@ from typing import Any
 import jubilant
 
 from equivalence import package
-from equivalence.model import CONTAINER, DOUBLE, IQN, MONITORS, Model, wait_until
+from equivalence.model import (
+    CONTAINER,
+    DOUBLE,
+    IQN,
+    MONITORS,
+    OLDER_BASE,
+    Model,
+    ModelError,
+    wait_until,
+)
 from equivalence.record import Scene
+from equivalence.trail import Trail
 
 #: The name of the lab's initiator.
 CLIENT = "iqn.2024-11.com.example.lab:initiator-0"
@@ -29,6 +40,15 @@ TARGET = {
     "client_password": PASSWORD,
 }
 _NEVER_TOLD = ("rbd-mirroring-mode",)
+#: What a target is made with, as commands of gwcli and as calls of the API.
+_COMMANDS = {
+    "target": r"gwcli /iscsi-targets/? create .*|PUT /api/target/\S+",
+    "gateway": r"gwcli \S+/gateways create (\S+).*|PUT /api/gateway/[^/]+/(\S+)",
+    "disk": r"gwcli /disks/? create .*|PUT /api/disk/\S+",
+    "client": r"gwcli \S+/hosts/? create .*|PUT /api/client/\S+",
+    "auth": r"gwcli \S+ auth .*|PUT /api/clientauth/\S+",
+    "map": r"gwcli \S+/hosts/\S+ disk .*|PUT /api/clientlun/\S+",
+}
 
 
 @dataclass
@@ -58,12 +78,16 @@ class Context:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A scenario with what it is called and what it does; ``lab_only`` needs real gateways."""
+    """A scenario: what it is called and does, and where it runs unless asked otherwise.
+
+    ``anew``: it deploys gateways of its own, so that it needs none beforehand.
+    """
 
     name: str
     tells: str
     run: Callable[[Context], None]
-    lab_only: bool = False
+    place: str = "stage"
+    anew: bool = False
 
 
 def operations(request: dict[str, Any], names: Any) -> list[dict[str, Any]]:
@@ -86,6 +110,16 @@ def _permissions(ops: list[dict[str, Any]]) -> list[str]:
     return next((op["permissions"] for op in ops if op["op"] == "set-key-permissions"), [])
 
 
+def commands(noted: list[str]) -> list[str]:
+    """Commands of create-target by what they make, gateways with their name; others left out."""
+    found = []
+    for line in noted:
+        for word, pattern in _COMMANDS.items():
+            if match := re.fullmatch(pattern, line):
+                found.append(" ".join([word, *filter(None, match.groups())]))
+    return list(dict.fromkeys(found))
+
+
 def _trusted(look: dict[str, Any]) -> list[str]:
     listed = look["cfg-content"].get("trusted_ip_list", "").replace(" ", "")
     return listed.split(",") if listed else []
@@ -98,6 +132,7 @@ def _password(model: Model) -> str:
 def deploy(context: Context) -> None:
     """Gateways alone; related to a Ceph that is silent, then refuses; to a real one; ready."""
     model, see = context.model, context.see
+    model.clear()
     model.companion("ceph-double", DOUBLE)
     model.companion(MONITORS)
     model.deploy()
@@ -123,7 +158,6 @@ def _see_deployed(context: Context) -> None:
     looks = [model.look(unit) for unit in units]
     first = looks[0]
     see("status", model.statuses())
-    see("statuses", model.history())
     for key in ("services", "packages", "cfg", "ceph.conf", "keyring"):
         see(key, first[key])
     for key in ("cfg-content", "ceph.conf-content", "ceph.conf-sections", "keyring-content"):
@@ -150,7 +184,7 @@ def _see_deployed(context: Context) -> None:
     see("mon-permission", dict(zip(permissions[::2], permissions[1::2], strict=False)).get("mon"))
     see("ops", [{k: v for k, v in op.items() if k != "permissions"} for op in ops])
     see("data-pool", next((n for n, op in _pools(ops).items() if op["app-name"] == "rbd"), None))
-    answers = model.bag(f"{MONITORS}/0", "client")
+    answers = model.bag(f"{MONITORS}/0", "ceph-client")
     answer = json.loads(answers.get(f"broker-rsp-{units[0].replace('/', '-')}", "{}"))
     see("answered", answer.get("request-id") == request["request-id"] and not answer["exit-code"])
     listed = model.ceph("ceph", "osd", "pool", "ls", "detail")
@@ -235,7 +269,7 @@ def security_checklist(context: Context) -> None:
 
 
 def pause(context: Context) -> None:
-    """pause, a change meanwhile, resume; and a service that does not stop."""
+    """pause, changes meanwhile, resume."""
     model, see = context.model, context.see
     unit = model.units()[0]
     see("outcome", model.action(unit, "pause")[0])
@@ -257,13 +291,20 @@ def pause(context: Context) -> None:
     wait_until(lambda: model.status(unit).startswith("active"))
     see("status-resumed", model.status(unit))
     see("services-resumed", model.look(unit)["services"])
-    if model.staged:
-        model.run_on(unit, "touch", "/run/stage/rbd-target-gw.stuck")
-        see("stuck", model.action(unit, "pause")[0])
-        model.run_on(unit, "rm", "/run/stage/rbd-target-gw.stuck")
-        model.action(unit, "resume")
-    else:
-        context.hide("stuck")  # no real service stays when it is told to stop
+    model.ready()
+
+
+def stuck(context: Context) -> None:
+    """pause while a service does not stop, which no real one can be made to do."""
+    model = context.model
+    if not model.staged:
+        context.hide("outcome")
+        return
+    unit = model.units()[0]
+    model.run_on(unit, "touch", "/run/stage/rbd-target-gw.stuck")
+    context.see("outcome", model.action(unit, "pause")[0])
+    model.run_on(unit, "rm", "/run/stage/rbd-target-gw.stuck")
+    model.action(unit, "resume")
     model.ready()
 
 
@@ -337,6 +378,7 @@ def create_target(context: Context) -> None:
         see(key, names.tidy(outcome) if key == "unknown-unit" else outcome)
         if key == "bad-password":
             see("err", results.get("err", ""))
+    before = len(model.look(unit)["commands"])
     outcome, results = model.action(unit, "create-target", **TARGET)
     see("result", outcome)
     see("iqn", results.get("iqn"))
@@ -349,7 +391,7 @@ def create_target(context: Context) -> None:
     see("username", client["auth"].get("username"))
     see("luns", names.tidy(sorted(client["luns"])))
     look = model.look(unit, PASSWORD)
-    see("commands", names.tidy(look["commands"])[-20:])
+    see("commands", names.tidy(commands(look["commands"][before:])))
     see("logged-secrets", look["leaks"])
     if model.staged:
         context.hide("stored-in-clear")
@@ -536,62 +578,100 @@ def one(context: Context) -> None:
 
 def refresh(context: Context) -> None:
     """The charm is refreshed to itself."""
-    _replace(context, context.model.charm)
-    context.see("request-kept", context.scene.seen.pop("request-same"))
+    for key, value in _replace(context.model, context.model.charm).items():
+        context.see(key, value)
 
 
 def replacement(context: Context) -> None:
     """Another charm of the same name takes over, then the first one again."""
     model, see = context.model, context.see
     other = context.other or model.charm
-    model.action(model.units()[0], "create-target", **TARGET)
+    _have_target(model)
     if model.staged:
         context.hide("failed-writes", "lost-writes")  # no initiator can log in
         _there_and_back(context, other)
         return
     with model.writing(IQN, TARGET["client_username"], PASSWORD) as sums:
         _there_and_back(context, other)
+    model.did(f"write meanwhile: {sums}")
     see("failed-writes", sums["errors"])
     see("lost-writes", sums["lost"])
+    model.juju.remove_application("initiator")
+
+
+def _have_target(model: Model) -> None:
+    """Make a target with a disk for the initiator, by hand where a charm has no action for it.
+
+    :raises ModelError: there is none
+    """
+    unit = model.units()[0]
+    if model.action(unit, "create-target", **TARGET)[0] == "completed":
+        return
+    path, disk = f"/iscsi-targets/{IQN}", f"{model.application}/{TARGET['image_name']}"
+    user = f"username={TARGET['client_username']} password={PASSWORD}"
+    pool, _, image = disk.partition("/")
+    lines = [
+        f"/iscsi-targets create {IQN}",
+        *(
+            f"{path}/gateways create {model.host(each)[0]} {model.address(each)} skipchecks=true"
+            for each in model.units()
+        ),
+        f"/disks create pool={pool} image={image} size={TARGET['image_size']}",
+        f"{path}/hosts create {CLIENT}",
+        f"{path}/hosts/{CLIENT} auth {user}",
+        f"{path}/hosts/{CLIENT} disk add {disk}",
+        "exit",
+    ]
+    said = model.run_on(unit, "sh", "-c", 'printf "%s\\n" "$@" | gwcli', "sh", *lines)
+    client = model.api_config(unit)["targets"].get(IQN, {"clients": {}})["clients"].get(CLIENT)
+    if not client or disk not in client["luns"]:
+        raise ModelError(f"gwcli made no target: {said}")
 
 
 def _there_and_back(context: Context, other: Path) -> None:
     model = context.model
     unit = model.units()[0]
     before = _settled(model.api_config(unit))
-    _replace(context, other)
-    kept = _settled(model.api_config(unit)) == before
-    _replace(context, model.charm)
-    context.see("targets-kept", kept and _settled(model.api_config(unit)) == before)
+    seen, kept = [], []
+    for charm in (other, model.charm):
+        seen.append(_replace(model, charm))
+        kept.append(_settled(model.api_config(unit)) == before)
+    context.see("status", " / ".join(dict.fromkeys(each["status"] for each in seen)))
+    context.see("password-kept", all(each["password-kept"] for each in seen))
+    context.see("targets-kept", all(kept))
 
 
-def _replace(context: Context, charm: Path) -> None:
-    model, see = context.model, context.see
+def _replace(model: Model, charm: Path) -> dict[str, Any]:
+    """Refresh to a charm; its status, and whether all is as it was."""
     unit = model.units()[0]
     password, text, request = _password(model), model.look(unit)["cfg-text"], model.request()
-    model.juju.refresh(model.application, path=charm)
-    time.sleep(2)
-    model.settle()
-    wait_until(lambda: model.statuses() == "active: Unit is ready", 300)
-    see("status", model.statuses())
-    see("password-kept", _password(model) == password)
-    see("cfg-kept", model.look(unit)["cfg-text"] == text)
-    see("request-same", model.request() == request)
+    model.refresh(charm)
+    return {
+        "status": model.statuses(),
+        "password-kept": _password(model) == password,
+        "cfg-kept": model.look(unit)["cfg-text"] == text,
+        "request-kept": model.request() == request,
+    }
 
 
 def series_upgrade(context: Context) -> None:
-    """The hooks around a series upgrade."""
+    """A gateway's machine goes to another series, as its charm sees it: before and after."""
     model, see = context.model, context.see
+    model.clear()
+    model.deploy(base=OLDER_BASE)
+    model.ready()
     unit = model.units()[0]
     machine = model.applications()[model.application].units[unit].machine
     model.juju.cli("upgrade-machine", machine, "prepare", "ubuntu@24.04", "--yes")
+    model.did(f"upgrade-machine {machine} prepare")
     see("status", model.status(unit))
     see("services", model.look(unit)["services"])
     model.juju.cli("upgrade-machine", machine, "complete")
     model.settle()
     wait_until(lambda: model.status(unit).startswith("active"), 300)
+    model.did(f"upgrade-machine {machine} complete")
     see("status-after", model.status(unit))
-    model.ready()
+    see("services-after", model.look(unit)["services"])
 
 
 @contextlib.contextmanager
@@ -600,6 +680,8 @@ def _other_application(model: Model, name: str) -> Iterator[None]:
     first, model.application = model.application, name
     try:
         yield
+        if model.trail:
+            model.trail.end()
     finally:
         if name in model.applications():
             model.juju.remove_application(name)
@@ -623,73 +705,67 @@ def names(context: Context) -> None:
 def at_once(context: Context) -> None:
     """Everything is deployed and related in one go, Ceph's side first."""
     model, see = context.model, context.see
+    model.clear()
     model.companion(MONITORS)
-    with _other_application(model, "all-at-once"):
-        machines = model._machines(2)
-        placed = {"to": machines} if machines else {}
-        model.juju.deploy(model.charm, model.application, num_units=2, **placed)
-        model.juju.integrate(f"{MONITORS}:client", f"{model.application}:ceph-client")
-        model.settle(model.application, MONITORS)
-        wait_until(lambda: model.statuses().startswith("active"), 120)
-        placeholders = model.names()
-        see("status", model.statuses())
-        ops = operations(model.request(), placeholders)
-        see("requests", [op["op"] for op in ops])
-        see("cfg", model.look(model.units()[0])["cfg"])
+    model.deploy(related=f"{MONITORS}:client")
+    wait_until(lambda: model.statuses().startswith("active"), 120)
+    see("status", model.statuses())
+    see("requests", [op["op"] for op in operations(model.request(), model.names())])
+    see("cfg", model.look(model.units()[0])["cfg"])
+    model.ready()
 
 
 def container(context: Context) -> None:
     """A gateway in a container, which has no iSCSI."""
-    model, see = context.model, context.see
+    model = context.model
     with _other_application(model, "in-container"):
-        machines = model._machines(1) if model.staged else []
-        if machines:
-            script = "echo lxc > /run/systemd/container"
-            model.juju.ssh(f"root@{machines[0]}", script)
-            placed: dict[str, Any] = {"to": machines}
-        else:
-            placed = {"constraints": CONTAINER}
-        model.juju.deploy(model.charm, model.application, **placed)
+        model.juju.deploy(model.charm, model.application, constraints=CONTAINER)
         model.settle()
-        see("status", model.statuses())
+        context.see("status", model.statuses())
 
 
 SCENARIOS = (
-    Scenario("deploy", "gateways alone, waiting, refused, ready", deploy),
+    Scenario("deploy", "gateways alone, waiting, refused, ready", deploy, "lab", anew=True),
+    Scenario("at-once", "everything related at once, Ceph's side first", at_once, anew=True),
     Scenario("requests", "what is asked of Ceph, by the options", requests),
     Scenario("trusted-ips", "add-trusted-ip", trusted_ips),
     Scenario("security-checklist", "security-checklist", security_checklist),
-    Scenario("pause", "pause and resume", pause),
-    Scenario("services-down", "daemons stopped by somebody else", services_down),
+    Scenario("pause", "pause and resume", pause, "lab"),
+    Scenario("stuck", "pause while a service does not stop", stuck),
+    Scenario("services-down", "daemons stopped by somebody else", services_down, "lab"),
     Scenario("storm", "ten changes in a row", storm),
-    Scenario("create-target", "good, bad, repeated, chosen gateways", create_target),
-    Scenario("create-target-ec", "on erasure-coded pools", create_target_ec),
+    Scenario("create-target", "good, bad, repeated, chosen gateways", create_target, "lab"),
+    Scenario("create-target-ec", "on erasure-coded pools", create_target_ec, "lab"),
     Scenario("api-clients", "a client of the API comes and goes", api_clients),
     Scenario("relation-again", "Ceph's relation removed and added", relation_again),
-    Scenario("tls", "certificates come, are renewed, and go", tls),
+    Scenario("tls", "certificates come, are renewed, and go", tls, "lab"),
     Scenario("refresh", "the charm refreshed to itself", refresh),
-    Scenario("replacement", "another charm takes over, and back", replacement),
+    Scenario("replacement", "another charm takes over, and back", replacement, "lab"),
     Scenario("leader", "the leader goes", leader),
-    Scenario("scale", "two, three, four, two", scale),
+    Scenario("scale", "two, three, four, two", scale, "lab"),
     Scenario("one", "a single gateway", one),
-    Scenario("series-upgrade", "before and after a series upgrade", series_upgrade, lab_only=True),
-    Scenario("names", "the application has another name", names),
-    Scenario("at-once", "everything related at once, Ceph's side first", at_once),
-    Scenario("container", "a gateway in a container", container),
+    Scenario("names", "the application has another name", names, anew=True),
+    Scenario("container", "a gateway in a container", container, anew=True),
+    Scenario("series-upgrade", "before and after a series upgrade", series_upgrade, anew=True),
 )
 NAMES = ("package", *(scenario.name for scenario in SCENARIOS))
 
 
 def play(scenario: Scenario, model: Model, other: Path | None = None) -> Scene:
     """Run one scenario; what ends it early is noted in the scene."""
-    scene = Scene()
+    scene = Scene(place="stage" if model.staged else "lab")
     began = time.monotonic()
     try:
-        if scenario.name not in ("deploy", "names", "at-once", "container"):
+        if not scenario.anew:
             model.ready()
+        model.trail = Trail(model, scene)
         scenario.run(Context(model, scene, other))
+        model.trail.end()
     except Exception as error:  # a charm may do anything: the rest of the run is worth having
-        scene.error = f"{type(error).__name__}: {error}".strip()[:500]
+        said = getattr(error, "stderr", None) or str(error)  # what Juju's command says, if it does
+        scene.error = f"{type(error).__name__}: {said.strip()}"[:500]
+    finally:
+        model.trail = None
     scene.seconds = round(time.monotonic() - began, 1)
     return scene
 

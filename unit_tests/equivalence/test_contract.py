@@ -54,6 +54,10 @@ def test_every_test_that_is_named_is_there():
     assert absent == []
 
 
+def test_every_line_is_shown_by_a_scenario_or_a_test():
+    assert [line.name for line in LINES if not (line.observables or line.lab or line.unit)] == []
+
+
 def test_one_key_has_one_rule():
     rules = {}
     for _, observable in contract.observables(LINES):
@@ -82,4 +86,5 @@ def test_a_line_that_is_wrong_is_named(tmp_path, entry, told):
 def test_the_table_names_each_line_with_what_shows_it():
     rows = contract.table(LINES).splitlines()[2:]
     assert len(rows) == len(LINES)
-    assert "| files: keyring | better | lab deploy |" in rows
+    assert "| files: keyring | better | kit deploy, lab deploy |" in rows
+    assert "| life: relation-again | equal | kit relation-again |" in rows

@@ -56,7 +56,7 @@ LINES = (Line("a", "b", "c", "equal", observables=(PLAIN, IMPROVABLE)),)
 
 
 def verdicts(scene: Scene | None) -> list[str]:
-    recording = Recording("charm", "hooks", "lab", {"deploy": scene} if scene else {})
+    recording = Recording("charm", "hooks", {"deploy": scene} if scene else {})
     return [finding.verdict for finding in judge.judge(LINES, recording)]
 
 
@@ -78,7 +78,7 @@ def test_verdicts(scene, expected):
 def test_what_differs_or_is_missing_is_a_fault_and_what_could_be_better_if_it_is_to_be():
     findings = judge.judge(
         LINES,
-        Recording("charm", "hooks", "lab", {"deploy": Scene({"status": "other", "mode": "0444"})}),
+        Recording("charm", "hooks", {"deploy": Scene({"status": "other", "mode": "0444"})}),
     )
     assert [fault.name for fault in judge.faults(findings)] == ["deploy status"]
     strict = [fault.name for fault in judge.faults(findings, strict=True)]
@@ -87,11 +87,11 @@ def test_what_differs_or_is_missing_is_a_fault_and_what_could_be_better_if_it_is
 
 def test_a_scenario_that_ended_early_says_why_the_rest_is_missing():
     scene = Scene({"status": "ready"}, error="no unit came up")
-    finding = judge.judge(LINES, Recording("charm", "hooks", "lab", {"deploy": scene}))[1]
+    finding = judge.judge(LINES, Recording("charm", "hooks", {"deploy": scene}))[1]
     assert (finding.verdict, finding.why) == ("missing", "no unit came up")
 
 
 def test_a_recording_is_read_as_it_was_saved(tmp_path):
-    recording = Recording("charm", "hooks", "lab", {"deploy": Scene({"a": [1]}, ["b"], "c", 1.5)})
+    recording = Recording("charm", "hooks", {"deploy": Scene({"a": [1]}, ["b"], "c", 1.5)})
     recording.save(tmp_path / "deep" / "file.json")
     assert Recording.read(tmp_path / "deep" / "file.json") == recording

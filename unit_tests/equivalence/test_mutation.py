@@ -1,11 +1,13 @@
 """The table of mutants: each can still be made, is well-formed, and is told when it is missed."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from equivalence import contract, mutation, scenarios
+from equivalence import contract, mutation, package, scenarios
 from equivalence.mutation import Change, Mutant, MutantError
+from equivalence.record import Recording, Scene
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MUTANTS = mutation.load()
@@ -46,6 +48,24 @@ def test_mutants_that_are_judged_together_touch_different_observables():
         assert len(names) == len(set(names))
 
 
+@pytest.mark.parametrize(
+    "mutant",
+    [mutant for mutant in MUTANTS if mutant.scenario == "package"],
+    ids=lambda mutant: mutant.name,
+)
+def test_a_mutant_that_needs_no_gateway_is_caught_and_named(mutant, tmp_path):
+    for name in ("metadata", "config", "actions"):
+        shutil.copy(REPOSITORY / "src" / f"{name}.yaml", tmp_path)
+
+    def faults() -> set[str]:
+        scene = Scene(package.look(tmp_path))
+        return set(mutation.faults(Recording("charm", "reactive", {"package": scene})))
+
+    before = faults()
+    mutant.mutate(tmp_path)
+    assert faults() - before == mutant.found
+
+
 def mutant(name: str, *found: str) -> Mutant:
     return Mutant(name, "deploy", (), frozenset(found))
 
@@ -55,6 +75,11 @@ def test_a_mutant_that_is_not_named_is_missed_and_a_finding_of_none_is_unexplain
     before = {"deploy old": "as ever"}
     after = {"deploy ops": "x", "deploy cfg": "y", "deploy old": "as ever", "deploy new": "z"}
     assert mutation.verdict([one, two], before, after) == ([two], {"deploy new"})
+
+
+def test_what_was_wrong_before_catches_no_mutant():
+    one = mutant("one", "deploy ops")
+    assert mutation.verdict([one], {"deploy ops": "x"}, {"deploy ops": "x"}) == ([one], set())
 
 
 TEXT = "def one():\n    same()\n\n\ndef two():\n    same()\n"

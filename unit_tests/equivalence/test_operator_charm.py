@@ -11,7 +11,7 @@ def test_it_is_known_for_what_it_is():
 
 
 def test_the_judge_says_what_it_lacks():
-    recording = Recording("small", "operator", "nowhere", {"package": Scene(package.look(SOURCE))})
+    recording = Recording("small", "operator", {"package": Scene(package.look(SOURCE))})
     findings = judge.judge(contract.load(), recording)
     faults = {fault.name: fault.why for fault in judge.faults(findings)}
     assert set(faults) == {

@@ -24,7 +24,7 @@ def charm(tmp_path) -> Path:
 
 
 def faults(charm: Path) -> dict[str, str]:
-    recording = Recording("charm", "hooks", "nowhere", {"package": Scene(package.look(charm))})
+    recording = Recording("charm", "hooks", {"package": Scene(package.look(charm))})
     return {
         fault.name: fault.why for fault in judge.faults(judge.judge(LINES, recording), strict=True)
     }

@@ -13,7 +13,7 @@ LINES = contract.load()
 
 
 def judged(label: str, seen: dict) -> report.Judged:
-    recording = Recording(label, "hooks", "lab", {"deploy": Scene(seen, seconds=1)})
+    recording = Recording(label, "hooks", {"deploy": Scene(seen, seconds=1)})
     return report.Judged(recording, judge.judge(LINES, recording))
 
 
@@ -82,6 +82,8 @@ def test_operations_are_told_without_what_says_nothing():
 
 class BrokenModel:
     """A model in which nothing can be done."""
+
+    staged = True
 
     def ready(self) -> None:
         raise RuntimeError("no unit came up")
