@@ -107,6 +107,7 @@ def new_world(charm: Path) -> World:
         "pools": {"iscsi": "replicated", "ceph-iscsi": "replicated"},
         "images": {},
         "gateway": {"targets": {}, "disks": {}, "discovery_auth": {}, "gateways": {}},
+        "objects": {},
         "action": {"parameters": {}, "results": {}, "failed": None},
     }
 

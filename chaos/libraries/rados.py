@@ -7,7 +7,8 @@ import os
 import runpy
 import sys
 
-runpy.run_path("/run/chaos/stand_in.py")["point"](f"python3 {os.path.basename(sys.argv[0])}")
+STAGE = runpy.run_path("/run/chaos/stand_in.py")
+STAGE["point"](f"python3 {os.path.basename(sys.argv[0])}")
 
 
 class Error(Exception):
@@ -64,3 +65,13 @@ class Pool:
 
     def unlock(self, *_):
         """Give it back."""
+
+    def read(self, name):
+        """What is in an object."""
+        with STAGE["world"]() as world:
+            return world["objects"].get(name, "").encode()
+
+    def write_full(self, name, content):
+        """Write an object."""
+        with STAGE["world"]() as world:
+            world["objects"][name] = content.decode()

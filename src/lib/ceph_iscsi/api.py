@@ -1,4 +1,7 @@
-"""Read the gateway: the REST API of rbd-target-api, on this unit or on a peer."""
+"""Read the gateway: the REST API of rbd-target-api, on this unit or on a peer.
+
+Nothing stored is changed here; only a gateway that fell behind what is stored is brought up to it.
+"""
 
 import socket
 from configparser import ConfigParser
@@ -12,6 +15,8 @@ from ceph_iscsi.errors import GatewayError
 GATEWAY_CFG = Path("/etc/ceph/iscsi-gateway.cfg")
 # Seconds to connect and to answer; the API reads its state from the cluster on each request.
 TIMEOUTS = (5, 30)
+# The same for a gateway that goes through all of a target's disks and clients.
+REPLAY_TIMEOUTS = (5, 300)
 
 
 @dataclass(frozen=True)
@@ -120,15 +125,43 @@ class Api:
             }
         return {"disks": disks, "targets": targets, "discovery_auth": None}
 
+    def replay(self, iqn: str, target: dict[str, Any]) -> None:
+        """Have this gateway's LIO agree with what is stored of a target; nothing is stored anew.
+
+        ceph-iscsi does the same when it starts, and with a target that gets another gateway:
+        initiators notice nothing.
+
+        :param target: as in the state, passwords in clear
+        """
+        auth = {key: value for key, value in target["auth"].items() if "encryption" not in key}
+        portals = {"gateway_ip_list": ",".join(target["ip_list"]), "nosync": "false"}
+        self._put(f"_gateway/{iqn}/{self.host}", portals)
+        # Not part of the above on a target that is there. An empty name: nobody is to store it.
+        self._put(f"_targetauth/{iqn}", {"committing_host": "", **auth})
+        for name, group in target["groups"].items():
+            content = {"members": ",".join(group["members"]), "disks": ",".join(group["disks"])}
+            self._put(f"_hostgroup/{iqn}/{name}", content)
+
+    def clear(self, iqn: str) -> None:
+        """Have this gateway remove an empty target from LIO of which nothing is stored."""
+        # It removes it, and then fails at looking it up: its answer tells nothing.
+        self._ask(self.host, f"_target/{iqn}", None, method="DELETE")
+
+    def _put(self, path: str, form: dict[str, str]) -> None:
+        self._checked(self._ask(self.host, path, None, form=form, method="PUT"))
+
     def _get(
         self,
         path: str,
         params: dict[str, str] | None = None,
         form: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        answer = self._ask(self.host, path, params, form=form)
+        return self._checked(self._ask(self.host, path, params, form=form))
+
+    @staticmethod
+    def _checked(answer: Any) -> dict[str, Any]:
         url = answer.url.partition("?")[0]
-        if answer.status_code == 503 and path == "_ping":
+        if answer.status_code == 503 and url.endswith("/_ping"):
             raise GatewayError(f"the API at {url} answers, but no portal listens for initiators")
         try:
             content = answer.json()
@@ -146,6 +179,7 @@ class Api:
         params: dict[str, str] | None,
         source: str | None = None,
         form: dict[str, str] | None = None,
+        method: str = "GET",
     ) -> Any:
         # Imported here: it costs more than all else that update-status does.
         import requests
@@ -158,7 +192,8 @@ class Api:
             session.mount("http://", _adapter(source))
             session.mount("https://", _adapter(source, socket.getfqdn()))
         try:
-            return session.get(
+            return session.request(
+                method,
                 url,
                 params=params,
                 data=form,

@@ -30,6 +30,37 @@ class Pool:
     full: bool = False
 
 
+class Lock:
+    """The lock on changes, held; with a note that outlives whoever holds it."""
+
+    def __init__(self, keeper: subprocess.Popen, note: str):
+        self._keeper = keeper
+        #: what the last holder wrote and did not take back
+        self.note = note
+
+    def write(self, note: str) -> None:
+        """Put a note on the lock, one line; an empty one takes it back.
+
+        :raises GatewayError: the lock is lost
+        """
+        self._tell(f"note {note}")
+        self.note = note
+
+    def free_config(self) -> None:
+        """Break ceph-iscsi's lock on the stored configuration if its holder died with it.
+
+        :raises GatewayError: the lock is lost
+        """
+        self._tell("free")
+
+    def _tell(self, line: str) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._keeper.stdin.write(f"{line}\n")
+            self._keeper.stdin.flush()
+        if self._keeper.stdout.readline().strip() != "ok":
+            raise GatewayError(f"the lock on changes is lost: {_last_words(self._keeper)}")
+
+
 @dataclass(frozen=True)
 class Cluster:
     """The cluster as the Ceph client ``client.<client>`` sees it.
@@ -42,27 +73,29 @@ class Cluster:
     lock_pool: str = "iscsi"
 
     @contextlib.contextmanager
-    def lock(self, holder: str) -> Iterator[None]:
+    def lock(self, holder: str, limit: float = LOCK_LIMIT) -> Iterator[Lock]:
         """Keep all other units from changing the gateways meanwhile.
 
         The lock lies in the cluster and dies with this process, so nothing has to be cleaned up
-        after a unit that was killed or lost its power.
+        after a unit that was killed or lost its power. ceph-iscsi's own does not; so that is
+        looked after here.
 
         :param holder: name of this unit, kept with the lock for whoever looks at it
+        :param limit: seconds to wait for another one to give it back
         """
         what = (self.conf, f"client.{self.client}", self.lock_pool, LOCK_OBJECT)
         with subprocess.Popen(
-            ["python3", str(LOCK), *map(str, what), holder, str(LOCK_LIMIT)],
+            ["python3", str(LOCK), *map(str, what), holder, str(limit)],
             env=process.ENVIRONMENT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         ) as keeper:
-            if keeper.stdout.readline().strip() != "locked":
-                words = keeper.stderr.read().strip().splitlines() or ["no message"]
-                raise GatewayError(f"nothing was changed: {words[-1]}")
-            yield  # leaving closes its standard input, at which it gives the lock back
+            said, _, note = keeper.stdout.readline().strip().partition(" ")
+            if said != "locked":
+                raise GatewayError(f"nothing was changed: {_last_words(keeper)}")
+            yield Lock(keeper, note)  # leaving closes its input, at which it gives the lock back
 
     def pools(self) -> dict[str, Pool]:
         """Pools by name."""
@@ -119,3 +152,8 @@ class Cluster:
             raise
         except GatewayError as error:
             raise GatewayError(f"the Ceph cluster cannot be asked: {error}") from error
+
+
+def _last_words(keeper: subprocess.Popen) -> str:
+    """Why a keeper of the lock has ended."""
+    return (keeper.stderr.read().strip().splitlines() or ["no message"])[-1]

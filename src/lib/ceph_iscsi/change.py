@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ceph_iscsi import gwcli, plan, services
-from ceph_iscsi.api import Api
-from ceph_iscsi.ceph import Cluster
+from ceph_iscsi.api import REPLAY_TIMEOUTS, Api
+from ceph_iscsi.ceph import Cluster, Lock
 from ceph_iscsi.errors import GatewayError
 from ceph_iscsi.gwcli import Command
 from ceph_iscsi.plan import State
@@ -23,8 +23,13 @@ from ceph_iscsi.validation import human_size
 RETURN_LIMIT = 150
 # What is said of an image that isn't there.
 GONE = "gone from the Ceph cluster"
+UNDONE = ". What this call had done is undone"
 # Seconds for a gateway to end what it was at when gwcli was killed.
 AFTERMATH_LIMIT = 40
+
+
+class NotDone(GatewayError):
+    """gwcli reported success, and the state is another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +113,24 @@ class Gateways:
             image["snapshots"] = [snapshot["name"] for snapshot in image["snapshots"]]
         return state
 
+    def replay(self, iqn: str | None) -> dict[str, GatewayError]:
+        """Have the LIO of all gateways agree with what is stored.
+
+        :param iqn: the target in question; it may be in this gateway's LIO without being stored
+        :returns: why not, by the names of those that could not be brought to it
+        """
+        failed = {}
+        targets = self.api_of().config(decrypted=True)["targets"]
+        if iqn and iqn not in targets:
+            self.api_of().clear(iqn)
+        for name, target in targets.items():
+            for fqdn in target["portals"]:
+                try:
+                    self.api_of(fqdn, timeouts=REPLAY_TIMEOUTS).replay(name, target)
+                except GatewayError as error:
+                    failed[fqdn] = error
+        return failed
+
     def check(self, names: Collection[str]) -> None:
         """Raise unless each of these gateways is up, knows its name, and is configured alike.
 
@@ -128,10 +151,23 @@ class Gateways:
                         "wait until all units are idle"
                     )
             except GatewayError as error:
-                label = f"{fqdn} ({self.units[fqdn]})" if fqdn in self.units else fqdn
                 raise GatewayError(
-                    f"gateway {label} is not usable, and a change needs all gateways: {error}"
+                    f"gateway {self.label(fqdn)} is not usable, and a change needs all gateways: "
+                    f"{error}"
                 ) from error
+
+    def require(self, names: Collection[str], behind: Mapping[str, GatewayError]) -> None:
+        """Raise if one of these gateways is behind what is stored, as ``replay`` found."""
+        for fqdn in names:
+            if fqdn in behind:
+                raise GatewayError(
+                    f"a change was cut off, and gateway {self.label(fqdn)} may differ from what "
+                    f"is stored: {behind[fqdn]}"
+                ) from behind[fqdn]
+
+    def label(self, fqdn: str) -> str:
+        """A gateway's name, with that of its unit if it is known."""
+        return f"{fqdn} ({self.units[fqdn]})" if fqdn in self.units else fqdn
 
 
 def make(change: Change, gateways: Gateways) -> bool:
@@ -140,7 +176,12 @@ def make(change: Change, gateways: Gateways) -> bool:
     :returns: whether anything had to be changed
     :raises GatewayError: refused or failed; the message says why, and what could not be undone
     """
-    with gateways.cluster.lock(gateways.unit):
+    with gateways.cluster.lock(gateways.unit) as lock:
+        # A change that was cut off left its note: gateways may lack what is stored, or have more.
+        cut_off = bool(lock.note)
+        behind = gateways.replay(change.iqn) if cut_off else {}
+        if cut_off and not behind:
+            lock.write("")
         before = gateways.state(change.disks)
         change.check_cluster(gateways.cluster)
         if found := list(change.contradictions(before)):
@@ -149,17 +190,24 @@ def make(change: Change, gateways: Gateways) -> bool:
         change.wish(wanted)
         local = gateways.api_of().hostname()
         todo = [*plan.commands(before, wanted, local, change.dead), *change.orders()]
-        if not todo and not _images_to_remove(before, wanted):
-            return False
         needed = _needed(change, before, wanted)
+        if not todo and not _images_to_remove(before, wanted):
+            gateways.require(needed, behind)
+            return cut_off
         gateways.check(needed)
+        gateways.require(needed, behind)
         _check_local(change, before, wanted, local)
         _check_sessions(change, before, gateways)
+        noted = lock.note
+        lock.write(gateways.unit)
         try:
             _do(change, before, wanted, local, gateways)
         except GatewayError as error:
-            rest = _undo(change, error, todo, before, wanted, local, needed, gateways)
+            rest = _undo(change, error, todo, before, wanted, local, needed, lock, gateways)
+            if rest in ("", UNDONE):
+                lock.write(noted)
             raise GatewayError(f"{error}{rest}") from error
+        lock.write(noted)
     return True
 
 
@@ -224,7 +272,7 @@ def _do(change: Change, before: State, wanted: State, local: str, gateways: Gate
     missing = plan.related(plan.commands(after, wanted, local, change.dead), todo)
     if missing:
         purposes = ", ".join(command.purpose for command in missing)
-        raise GatewayError(f"gwcli reported success, but this is not so: {purposes}")
+        raise NotDone(f"gwcli reported success, but this is not so: {purposes}")
 
 
 def _undo(
@@ -235,6 +283,7 @@ def _undo(
     wanted: State,
     local: str,
     needed: list[str],
+    lock: Lock,
     gateways: Gateways,
 ) -> str:
     """Take back what a failed call has done; what of it could not be, as the end of a message."""
@@ -258,10 +307,16 @@ def _undo(
             with contextlib.suppress(GatewayError):  # it was not at work on it, then
                 services.wait_until(ended, AFTERMATH_LIMIT, pause=2)
             look()
-        if not back and not _images_to_remove(after, before):
+        unclear = isinstance(error, (gwcli.Ended, NotDone))
+        if not back and not unclear and not _images_to_remove(after, before):
             return ""
         services.wait_until(lambda: gateways.check(needed), RETURN_LIMIT, pause=3)
+        if unclear:
+            lock.free_config()
+            gateways.require(needed, gateways.replay(change.iqn))
         look()
+        if not back and not _images_to_remove(after, before):
+            return ""
         if back:
             gateways.run(back, secrets=plan.secrets(before, wanted))
             look()
@@ -272,4 +327,4 @@ def _undo(
         return f". Undoing this call failed as well ({problem}); still to do: {left}"
     if back:
         return f". Not undone: {', '.join(command.purpose for command in back)}"
-    return ". What this call had done is undone"
+    return UNDONE

@@ -24,7 +24,12 @@ def size_in_bytes(size):
 
 
 class FakeGateways:
-    """``refuse`` is the start of a command that is refused, ``deaf`` of one without effect."""
+    """``refuse`` is the start of a command that is refused, ``deaf`` of one without effect.
+
+    ``note`` is what is written on the lock, ``notes`` all that ever was; ``replayed`` are targets
+    and gateways that were brought in line with what is stored, ``cleared`` targets that LIO alone
+    may have had.
+    """
 
     def __init__(self, state=EMPTY, images=None):
         self.data = copy.deepcopy(state)
@@ -41,6 +46,12 @@ class FakeGateways:
         self.logged_in = set()
         self.locks = []
         self.locked = []
+        self.limits = []
+        self.note = ""
+        self.notes = []
+        self.freed = 0
+        self.replayed = []
+        self.cleared = []
 
     @property
     def ways(self):
@@ -52,7 +63,7 @@ class FakeGateways:
 
     # As Api
 
-    def of(self, host="localhost"):
+    def of(self, host="localhost", timeouts=None):
         return _FakeApi(self, host)
 
     # As gwcli.run
@@ -164,12 +175,20 @@ class FakeGateways:
     # As Cluster
 
     @contextlib.contextmanager
-    def lock(self, holder):
+    def lock(self, holder, limit=None):
         self.locks.append(holder)
+        self.limits.append(limit)
         try:
-            yield
+            yield self
         finally:
             self.locks.remove(holder)
+
+    def write(self, note):
+        self.note = note
+        self.notes.append(note)
+
+    def free_config(self):
+        self.freed += 1
 
     def pools(self):
         return POOLS
@@ -219,3 +238,10 @@ class _FakeApi:
 
     def session(self, iqn, client):
         return {"state": "LOGGED_IN" if client in self.gateways.logged_in else ""}
+
+    def replay(self, iqn, target):
+        self.ping()
+        self.gateways.replayed.append((iqn, self.host))
+
+    def clear(self, iqn):
+        self.gateways.cleared.append(iqn)

@@ -30,11 +30,20 @@ def server(monkeypatch):
             self.end_headers()
             self.wfile.write(body)
 
+        def do_PUT(self):
+            form = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            given = parse_qs(form, keep_blank_values=True)
+            given = {key: value for key, (value,) in given.items()}
+            self.server.given.append((self.command, self.path, given))
+            self.do_GET()
+
+        do_DELETE = do_PUT
+
         def log_message(self, *_):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.answers, running.asked, running.clients = {}, [], set()
+        running.answers, running.asked, running.clients, running.given = {}, [], set(), []
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield running
         running.shutdown()
@@ -71,6 +80,38 @@ def test_name_hash_and_ping(server, api):
     server.answers["/api/_ping"] = (200, {"message": "pong"})
     assert (api.hostname(), api.settings_hash()) == ("a.lab", "abc")
     api.ping()
+
+
+TARGET = {
+    "ip_list": ["10.0.0.1", "10.0.0.2"],
+    "auth": {"username": "somebody", "password": "secret", "password_encryption_enabled": False},
+    "groups": {"g": {"members": ["one", "two"], "disks": {"p/1": {}, "p/2": {}}}},
+}
+
+
+def test_a_gateway_is_brought_in_line_with_what_is_stored(server, api):
+    for path in ("_gateway/iqn/127.0.0.1", "_targetauth/iqn", "_hostgroup/iqn/g"):
+        server.answers[f"/api/{path}"] = (200, {"message": "ok"})
+    api.replay("iqn", TARGET)
+    portals = {"gateway_ip_list": "10.0.0.1,10.0.0.2", "nosync": "false"}
+    auth = {"committing_host": "", "username": "somebody", "password": "secret"}
+    assert server.given == [
+        ("PUT", "/api/_gateway/iqn/127.0.0.1", portals),
+        ("PUT", "/api/_targetauth/iqn", auth),
+        ("PUT", "/api/_hostgroup/iqn/g", {"members": "one,two", "disks": "p/1,p/2"}),
+    ]
+
+
+def test_a_gateway_that_cannot_be_brought_in_line_says_why(server, api):
+    server.answers["/api/_gateway/iqn/127.0.0.1"] = (500, {"message": "Could not create target"})
+    with pytest.raises(GatewayError, match=r"_gateway/iqn/127.0.0.1 refused: Could not create"):
+        api.replay("iqn", TARGET)
+
+
+def test_a_target_that_lio_alone_has_is_removed_whatever_the_answer(server, api):
+    server.answers["/api/_target/iqn"] = (500, {"message": "Unhandled exception"})
+    api.clear("iqn")
+    assert server.given == [("DELETE", "/api/_target/iqn", {})]
 
 
 def test_a_gateway_without_portals_says_so(server, api):

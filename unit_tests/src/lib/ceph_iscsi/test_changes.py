@@ -1,7 +1,7 @@
 """Every kind of change on a target with clients and disks: what it does, and that it undoes."""
 
 import pytest
-from ceph_iscsi import change, services
+from ceph_iscsi import change, gwcli, services
 from ceph_iscsi.auth import NO_CREDENTIALS, Credentials, DiscoveryAuth, TargetAuth
 from ceph_iscsi.clients import ClientAuth, NewClient, NoClient
 from ceph_iscsi.disks import Attachment, NewDisk, NoDisk, Resize, Settings
@@ -43,6 +43,7 @@ def setup(gateways):
 @pytest.fixture
 def gateways(monkeypatch):
     monkeypatch.setattr(change, "RETURN_LIMIT", 0)
+    monkeypatch.setattr(change, "AFTERMATH_LIMIT", 0)
     monkeypatch.setattr(services.time, "sleep", lambda seconds: None)
     gateways = FakeGateways()
     setup(gateways)
@@ -279,3 +280,99 @@ def test_an_image_that_cannot_be_read_is_not_taken_for_one_that_is_gone(gateways
     monkeypatch.setattr(gateways, "images", lambda names: {"gw/1": {"problem": "timed out"}})
     with pytest.raises(GatewayError, match="image gw/1 cannot be read: timed out"):
         change.make(Resize(name="gw/1", size=2 * GIB), gateways.ways)
+
+
+BOTH = sorted((iqn, gateway) for iqn in (IQN, OPEN) for gateway in ("a.lab", "b.lab"))
+
+
+def test_a_change_is_noted_while_it_goes_on(gateways):
+    gateways.notes.clear()
+    seen = []
+    run_as_ever = gateways.run
+    gateways.run = lambda *given, **more: seen.append(gateways.note) or run_as_ever(*given, **more)
+    change.make(NoClient(iqn=IQN, name=ONE), gateways.ways)
+    assert seen == ["gw/1"]
+    assert (gateways.notes, gateways.replayed) == (["gw/1", ""], [])
+    change.make(NoClient(iqn=IQN, name=ONE), gateways.ways)
+    gateways.refuse = PATH
+    with pytest.raises(GatewayError):
+        change.make(NewClient(iqn=IQN, name=NEW), gateways.ways)
+    assert (gateways.notes, gateways.replayed) == (["gw/1", ""] * 2, [])
+
+
+def test_after_a_change_that_was_cut_off_gateways_are_brought_in_line_first(gateways):
+    def cut_off(commands, secrets=()):
+        run_as_ever(commands, secrets)
+        raise KeyboardInterrupt
+
+    run_as_ever, gateways.run = gateways.run, cut_off
+    wanted = NewClient(iqn=IQN, name=NEW)
+    with pytest.raises(KeyboardInterrupt):
+        change.make(wanted, gateways.ways)
+    gateways.run = run_as_ever
+    assert change.make(wanted, gateways.ways) is True, "what had been done is completed"
+    assert sorted(gateways.replayed) == BOTH
+    assert change.make(wanted, gateways.ways) is False
+    assert len(gateways.replayed) == len(BOTH)
+
+
+def test_a_target_that_is_in_lio_alone_is_cleared(gateways):
+    gateways.note = "gw/0"
+    other = "iqn.2003-01.com.example:other"
+    change.make(NewTarget(iqn=other, gateways=GATEWAYS), gateways.ways)
+    assert gateways.cleared == [other]
+    gateways.note = "gw/0"
+    change.make(NewTarget(iqn=other, gateways=GATEWAYS), gateways.ways)
+    assert gateways.cleared == [other]
+
+
+def test_nothing_is_called_done_while_a_gateway_may_be_behind(gateways):
+    gateways.note = "gw/0"
+    gateways.down["a.lab"] = "Connection refused"
+    told = (
+        r"cut off, and gateway a.lab \(gw/0\) may differ from what is stored: Connection refused"
+    )
+    with pytest.raises(GatewayError, match=told):
+        change.make(NewClient(iqn=IQN, name=ONE, credentials=CHAP), gateways.ways)
+    with pytest.raises(GatewayError, match=r"gateway a.lab \(gw/0\) is not usable"):
+        change.make(NewClient(iqn=IQN, name=NEW), gateways.ways)
+    assert gateways.note == "gw/0"
+    change.make(FewerGateways(iqn=IQN, gateways=frozenset({"a.lab"}), force=True), gateways.ways)
+    assert gateways.note == "gw/0", "the other target has it still"
+    del gateways.down["a.lab"]
+    assert change.make(NewClient(iqn=IQN, name=ONE, credentials=CHAP), gateways.ways) is True
+    assert gateways.note == ""
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_if_it_is_not_clear_what_was_done_gateways_are_brought_in_line(gateways, back):
+    calls = []
+
+    def killed(commands, secrets=()):
+        calls.append(commands)
+        if len(calls) == 2:
+            return run_as_ever(commands)
+        if back:
+            run_as_ever(commands[:1])
+        raise gwcli.Ended("map: gwcli ended by itself with code 1", commands[0])
+
+    before = gateways.all()
+    run_as_ever, gateways.run = gateways.run, killed
+    with pytest.raises(GatewayError, match="code 1") as error:
+        change.make(NewClient(iqn=IQN, name=NEW, credentials=CHAP), gateways.ways)
+    assert ("is undone" in str(error.value)) is back
+    assert gateways.all() == before
+    assert (sorted(gateways.replayed), gateways.freed, gateways.note) == (BOTH, 1, "")
+
+
+def test_what_cannot_be_undone_stays_noted(gateways):
+    def fail(commands, secrets=()):
+        if any(" delete " in command.text for command in commands):
+            raise GatewayError("gwcli did not start")
+        run_as_ever(commands, secrets)
+
+    gateways.deaf = f"{PATH}/hosts/{NEW} auth"
+    run_as_ever, gateways.run = gateways.run, fail
+    with pytest.raises(GatewayError, match="Undoing this call failed as well"):
+        change.make(NewClient(iqn=IQN, name=NEW, credentials=CHAP), gateways.ways)
+    assert gateways.note == "gw/1"

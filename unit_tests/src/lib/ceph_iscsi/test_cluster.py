@@ -87,6 +87,34 @@ def test_nothing_is_done_without_the_lock(keeper):
         raise AssertionError("not to be reached")
 
 
+KEEPER = """
+import sys
+print("locked gw/1", flush=True)
+for line in sys.stdin:
+    open(%r, "a").write(line)
+    print("ok", flush=True)
+"""
+
+
+def test_a_note_goes_with_the_lock(keeper, tmp_path):
+    told = tmp_path / "told"
+    keeper(KEEPER % str(told))
+    with Cluster("gw").lock("gw/0") as lock:
+        assert lock.note == "gw/1"
+        lock.write("gw/0")
+        lock.free_config()
+        lock.write("")
+        assert lock.note == ""
+    assert told.read_text().splitlines() == ["note gw/0", "free", "note "]
+
+
+def test_a_lock_that_is_lost_is_told(keeper):
+    keeper("import sys; print('locked', flush=True); input(); sys.exit('no cluster')")
+    lost = pytest.raises(GatewayError, match="the lock on changes is lost: no cluster")
+    with lost, Cluster("gw").lock("gw/0") as lock:
+        lock.write("gw/0")
+
+
 def test_an_image_with_its_data_elsewhere(answers):
     given, ran = answers
     given += ["", ""]

@@ -303,7 +303,9 @@ def test_what_the_gateway_ends_after_gwcli_was_killed_is_undone_as_well():
     run_as_ever, gateway.run = gateway.run, run
     api = gateway.of()
     api.config = lambda decrypted=False: config(api)
-    gateway.of = lambda host="localhost": api if host == "localhost" else type(api)(gateway, host)
+    gateway.of = lambda host="localhost", **_: (
+        api if host == "localhost" else type(api)(gateway, host)
+    )
     with pytest.raises(GatewayError, match=r"SIGKILL\. What this call had done is undone"):
         create(gateway)
     assert (gateway.data, gateway.stored) == (EMPTY, {})
