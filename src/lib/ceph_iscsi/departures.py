@@ -13,22 +13,26 @@ from charmhelpers.core import hookenv
 
 from ceph_iscsi import drain, process
 from ceph_iscsi.api import GATEWAY_CFG, Api
+from ceph_iscsi.ceph import Cluster
 from ceph_iscsi.errors import GatewayError
 
 # ceph-iscsi's library waits for its lock on the stored configuration.
 TIME_LIMIT = 120
+# Seconds that a change may go on meanwhile: it may be one that waits for the gateway that leaves.
+# Later hooks try it again, and at last the leader's, so a unit that leaves is not held up.
+LOCK_LIMIT = 30
 
 
-def take_self_out() -> None:
+def take_self_out(ceph: Cluster) -> None:
     """Take this gateway, which has stopped, out of all targets.
 
     :raises GatewayError: it could not be; it may be tried again
     """
     if GATEWAY_CFG.exists():
-        _take_out(socket.getfqdn())
+        _take_out(socket.getfqdn(), ceph)
 
 
-def take_out(cluster: Any) -> None:
+def take_out(cluster: Any, ceph: Cluster) -> None:
     """Take units that have left out of the stored targets, on the leader; else see it done.
 
     They have done so themselves if they could. What is not done yet is known by the endpoint,
@@ -49,7 +53,7 @@ def take_out(cluster: Any) -> None:
         gone |= _addresses_of(state, names)
         if hookenv.is_leader():
             for name in sorted(_gateways_at(state, gone)):
-                _take_out(name)
+                _take_out(name, ceph)
         if not _gateways_at(Api.of().config(), gone):
             cluster.all_departed_units.clear()
     except GatewayError as error:
@@ -84,10 +88,11 @@ def call_for_restart(cluster: Any) -> bool:
     return bool(portals(cluster)) and not drain.last_paths()
 
 
-def _take_out(fqdn: str) -> None:
+def _take_out(fqdn: str, ceph: Cluster) -> None:
     """Take one gateway out of all targets; a target keeps its last one. Its API need not run."""
     program = Path(hookenv.charm_dir(), "files", "forget_gateway.py")
-    process.run(["/usr/bin/python3", "-I", str(program), fqdn], timeout=TIME_LIMIT)
+    with ceph.lock(hookenv.local_unit(), LOCK_LIMIT):
+        process.run(["/usr/bin/python3", "-I", str(program), fqdn], timeout=TIME_LIMIT)
 
 
 def _gateways_at(state: dict[str, Any], addresses: Collection[str]) -> set[str]:

@@ -41,7 +41,7 @@ ONE, TWO = (Gateway(f"gw/{n}", f"{n}.lab", f"10.0.0.{n}") for n in (0, 1))
 def unit(hook, monkeypatch):
     """A unit with a ready peer; what was asked for, the results and the failure of an action."""
     state = SimpleNamespace(params={}, asked=[], results={}, failed=None, changed=True)
-    gateway = mock.MagicMock(application_name="gw", config={"gateway-metadata-pool": "metadata"})
+    gateway = mock.MagicMock(ceph_cluster=Cluster("gw", lock_pool="metadata"))
     gateway.target_pools.side_effect = lambda pool, metadata: (
         (metadata, pool or "data") if metadata else (pool or "gw", None)
     )

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from ceph_iscsi import change, inventory, targets
 from ceph_iscsi.auth import Credentials
+from ceph_iscsi.ceph import Cluster
 from ceph_iscsi.clients import NewClient
 from ceph_iscsi.disks import NewDisk
 from ceph_iscsi.errors import GatewayError
@@ -41,7 +42,7 @@ READY = {
 def unit(hook, monkeypatch):
     """A unit with a ready peer; collects what the action has set, failed with and created."""
     state = SimpleNamespace(results={}, failed=None, created=[], log=hook, params=dict(GOOD))
-    state.gateway = mock.MagicMock(application_name="ceph-iscsi")
+    state.gateway = mock.MagicMock(ceph_cluster=Cluster("ceph-iscsi"))
     state.gateway.target_pools.return_value = ("ceph-iscsi", None)
     peers = SimpleNamespace(
         ready_peer_details=READY,
@@ -66,7 +67,6 @@ def unit(hook, monkeypatch):
         lambda: mock.MagicMock(__enter__=lambda self: state.gateway),
     )
     monkeypatch.setattr(actions.basic, "init_config_states", lambda: None)
-    state.gateway.config = {"gateway-metadata-pool": "iscsi"}
 
     def make(wanted, gateways):
         state.created.append((wanted, gateways))

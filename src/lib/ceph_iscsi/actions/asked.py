@@ -120,8 +120,7 @@ def require_gateway() -> None:
 def cluster() -> Cluster:
     """The Ceph cluster, as this unit's key sees it."""
     with charm.provide_charm_instance() as gateway:
-        pool = gateway.config["gateway-metadata-pool"]
-        return Cluster(gateway.application_name, lock_pool=pool)
+        return gateway.ceph_cluster
 
 
 def carry_out(wanted: Change, **results: str) -> None:

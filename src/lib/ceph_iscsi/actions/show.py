@@ -8,7 +8,6 @@ import charms_openstack.charm as charm
 from charmhelpers.core import hookenv
 
 from ceph_iscsi import inventory, tree, validation
-from ceph_iscsi.ceph import Cluster
 from ceph_iscsi.errors import GatewayError
 
 # A hook tool gets a result as one word on its command line, which Linux limits to 128 KiB.
@@ -20,7 +19,7 @@ def list_targets() -> None:
     iqn = hookenv.action_get().get("iqn")
     only = validation.iqn("iqn", iqn) if iqn else None
     with charm.provide_charm_instance() as gateway:
-        taken = inventory.take(Cluster(gateway.application_name), *_peers(), only)
+        taken = inventory.take(gateway.ceph_cluster, *_peers(), only)
     results = {"targets": json.dumps(taken, separators=(",", ":")), "tree": tree.render(taken)}
     if max(map(len, results.values())) > LONGEST_RESULT:
         raise GatewayError("too much for the result of an action: name one target with iqn")

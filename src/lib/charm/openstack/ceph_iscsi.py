@@ -25,6 +25,7 @@ from ceph_iscsi import (
     turns,
 )
 from ceph_iscsi.api import GATEWAY_CFG, Api
+from ceph_iscsi.ceph import Cluster
 from ceph_iscsi.errors import GatewayError
 from charmhelpers.core import hookenv
 
@@ -92,6 +93,12 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         return CONTAINER_NOTE.exists()
 
     # Ceph
+
+    @property
+    def ceph_cluster(self) -> Cluster:
+        """The Ceph cluster, as this unit's key sees it."""
+        pool = self.config["gateway-metadata-pool"]
+        return Cluster(self.application_name, lock_pool=pool)
 
     def request_pools(self, ceph: Any) -> None:
         """Ask the cluster for pools and capabilities as the options say; nothing if they can't be.
@@ -222,7 +229,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         services.install_drain(Path(hookenv.charm_dir(), "files", "drain"))
         live_settings.install(Path(hookenv.charm_dir(), "files", "live"))
         self.use_live_settings(ceph, cluster, admin_access)
-        departures.take_out(cluster)
+        departures.take_out(cluster, self.ceph_cluster)
         change = self.certificate_change(certificates)
         reasons = self.restart_reasons(self.context(ceph, cluster, admin_access), change, cluster)
         if not reasons or self.may_restart(cluster, reasons, force):
@@ -497,7 +504,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             return
         try:
             services.stop_all()
-            departures.take_self_out()
+            departures.take_self_out(self.ceph_cluster)
             hosts.remove()
             reactive.set_flag(RETIRED)
         except GatewayError as error:

@@ -870,7 +870,7 @@ def departure(machine, monkeypatch):
     told = {"ingress-address": "10.0.0.3", "portal_address": "192.0.2.3", "host_name": "c.lab"}
     gone = SimpleNamespace(received_raw=told)
 
-    def take_out(name):
+    def take_out(name, ceph):
         case.forgotten.append(name)
         del case.portals[name]
 
@@ -944,7 +944,7 @@ def test_an_address_that_a_present_unit_has_is_left_alone(departure):
 
 
 def test_a_removal_that_fails_is_left_to_the_next_hook(departure, monkeypatch):
-    def fail(name):
+    def fail(*_):
         raise GatewayError("gateway(s) unavailable")
 
     monkeypatch.setattr(departures, "_take_out", fail)
@@ -1073,7 +1073,7 @@ def test_resuming_before_there_is_a_configuration_only_ends_the_pause(machine, c
 def forgotten(monkeypatch):
     """Names of the gateways that were taken out of the stored targets."""
     names = []
-    monkeypatch.setattr(departures, "_take_out", names.append)
+    monkeypatch.setattr(departures, "_take_out", lambda name, ceph: names.append(name))
     return names
 
 
@@ -1091,7 +1091,7 @@ def test_a_unit_that_was_never_configured_is_in_no_target(machine, forgotten):
 
 
 def test_what_fails_on_leaving_is_tried_again_in_the_next_hook(machine, forgotten, monkeypatch):
-    def fail(name):
+    def fail(*_):
         raise GatewayError("no cluster")
 
     configure()
