@@ -22,8 +22,10 @@ from ceph_iscsi.process import ENVIRONMENT
 
 # gwcli writes its history and a DEBUG log with CHAP secrets into HOME: a private one, in memory.
 HOMES = Path("/run/ceph-iscsi-charm")
-# Creating a LUN waits up to 30 s on each gateway; this is for all commands of one operation.
+# Seconds for an operation, and for each of its commands: creating a LUN waits up to 30 s on each
+# gateway, and a configuration that is restored may have hundreds.
 TIME_LIMIT = 300
+COMMAND_TIME_LIMIT = 30
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _PROMPT = re.compile(r"^(?:/\S*> )+")
@@ -74,7 +76,8 @@ def run(commands: Sequence[Command], secrets: Collection[str] = ()) -> None:
     """
     shutil.rmtree(HOMES, ignore_errors=True)
     HOMES.mkdir(mode=0o700, parents=True)
-    with tempfile.TemporaryDirectory(dir=HOMES) as home, _Session(home) as session:
+    limit = TIME_LIMIT + COMMAND_TIME_LIMIT * len(commands)
+    with tempfile.TemporaryDirectory(dir=HOMES) as home, _Session(home, limit) as session:
         opening = session.read_answer()
         if not session.alive:
             raise GatewayError(f"gwcli did not start: {_tidy(opening) or session.end()}")
@@ -119,7 +122,7 @@ def _tidy(answer: str) -> str:
 class _Session:
     """A running gwcli: commands go in, answers come out, nothing stays behind."""
 
-    def __init__(self, home: str):
+    def __init__(self, home: str, limit: float):
         self._process = subprocess.Popen(
             ["gwcli"],
             env={**ENVIRONMENT, **tls.environment(), "HOME": home, "PYTHONUNBUFFERED": "1"},
@@ -132,7 +135,8 @@ class _Session:
         self._read = b""
         self.alive = True
         self._late = threading.Event()
-        self._timer = threading.Timer(TIME_LIMIT, self._give_up)
+        self._limit = limit
+        self._timer = threading.Timer(limit, self._give_up)
 
     def __enter__(self) -> "_Session":
         self._timer.start()
@@ -168,7 +172,7 @@ class _Session:
         """How it ended, once it is no longer alive."""
         code = self._process.wait()
         if self._late.is_set():
-            return f"gwcli did not finish within {TIME_LIMIT} s"
+            return f"gwcli did not finish within {self._limit:g} s"
         if code < 0:
             return f"gwcli was ended by {signal.Signals(-code).name}"
         return f"gwcli ended by itself with code {code}"

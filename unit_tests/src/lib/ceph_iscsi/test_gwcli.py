@@ -170,6 +170,7 @@ def test_a_gwcli_that_does_not_start_is_told_by_its_words(program, tmp_path):
 
 def test_a_gwcli_that_hangs_is_given_up(program, monkeypatch):
     monkeypatch.setattr(gwcli, "TIME_LIMIT", 0.5)
+    monkeypatch.setattr(gwcli, "COMMAND_TIME_LIMIT", 0.25)
     program("import time; time.sleep(60)")
-    with pytest.raises(GatewayError, match="did not finish within"):
-        gwcli.run([Command("first", "do this")])
+    with pytest.raises(GatewayError, match="did not finish within 1 s"):
+        gwcli.run([Command("first", "do this"), Command("second", "do that")])
