@@ -86,10 +86,14 @@ def _given(parameters: dict[str, Any]) -> dict[str, Any]:
 class Model:
     """The model under test and the words for what is done to it."""
 
-    def __init__(self, juju: jubilant.Juju, gateway: str = GATEWAY) -> None:
+    def __init__(
+        self, juju: jubilant.Juju, gateway: str = GATEWAY, initiator: str = INITIATOR
+    ) -> None:
         self.juju = juju
         #: the name of the gateways' application
         self.gateway = gateway
+        #: the unit that logs in and writes
+        self.initiator = initiator
         #: (unit, status, message) of the gateways, in the order in which they were seen
         self.seen: list[tuple[str, str, str]] = []
 
@@ -351,7 +355,7 @@ class Model:
     def login(self, client: Client = FIRST, password: str | None = None, iqn: str = IQN) -> None:
         """Log the initiator in to a target over all portals."""
         self.action(
-            INITIATOR,
+            self.initiator,
             "login",
             portal=" ".join(self.portal(unit) for unit in self.gateways()),
             iqn=iqn,
@@ -361,11 +365,11 @@ class Model:
 
     def logout(self, iqn: str = IQN) -> None:
         """Log the initiator out and have it forget the target."""
-        self.action(INITIATOR, "logout", iqn=iqn)
+        self.action(self.initiator, "logout", iqn=iqn)
 
     def device(self) -> dict[str, Any]:
         """The initiator's one multipath device: name, wwid, paths (portal, priority…)."""
-        (device,) = json.loads(self.action(INITIATOR, "show")["devices"])
+        (device,) = json.loads(self.action(self.initiator, "show")["devices"])
         return device
 
     def device_path(self) -> str:
@@ -407,19 +411,19 @@ class Model:
         """Have the verifying writer at work meanwhile; its summary is there at the end."""
         device = self.device_path()
         writer, notes = "/root/writer.py", "/root/writer"
-        self.juju.scp(HERE / "writer.py", f"{INITIATOR}:writer.py")
-        self.run_on(INITIATOR, "install", "-m", "0700", "/home/ubuntu/writer.py", writer)
+        self.juju.scp(HERE / "writer.py", f"{self.initiator}:writer.py")
+        self.run_on(self.initiator, "install", "-m", "0700", "/home/ubuntu/writer.py", writer)
         unit = ("systemd-run", "--quiet", "--unit=writer", "--collect")
-        self.run_on(INITIATOR, *unit, writer, "run", device, notes)
+        self.run_on(self.initiator, *unit, writer, "run", device, notes)
         summary: dict[str, Any] = {}
         time.sleep(1)
         try:
             yield summary
             time.sleep(1)
         finally:
-            self.run_on(INITIATOR, "systemctl", "stop", "writer")
-        summary |= json.loads(self.run_on(INITIATOR, "cat", f"{notes}/summary.json"))
-        summary |= json.loads(self.run_on(INITIATOR, writer, "verify", device, notes))
+            self.run_on(self.initiator, "systemctl", "stop", "writer")
+        summary |= json.loads(self.run_on(self.initiator, "cat", f"{notes}/summary.json"))
+        summary |= json.loads(self.run_on(self.initiator, writer, "verify", device, notes))
 
     # What was seen
 

@@ -172,7 +172,7 @@ def command(shared_lab: FakeLab, tmp_path_factory: pytest.TempPathFactory) -> Pa
         f"os.environ['JUJU_LAB_NAME'] = {LAB_NAME!r}\n"
         f"os.environ['JUJU_LAB_STATE'] = {str(shared_lab.directory.parent)!r}\n"
         "import juju_lab.cli.prepare\n"
-        "juju_lab.cli.prepare.prepare = lambda bases: None\n"
+        "juju_lab.cli.prepare.prepare = lambda bases, qemu=False: None\n"
         "from juju_lab.cli import main\n"
         "main()\n"
     )

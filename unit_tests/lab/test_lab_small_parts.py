@@ -102,7 +102,8 @@ def test_option_of_the_wrong_type(option, value):
 
 def test_constraints():
     assert settings.memory_mib({"mem": "2G"}) == 2048
-    assert settings.kind(settings.constraints({"virt-type": "container"})) == "container"
+    for kind in ("container", "qemu", "uml"):
+        assert settings.kind(settings.constraints({"virt-type": kind})) == kind
     for wrong in ({"speed": "9"}, {"mem": "much"}, {"virt-type": "lxd"}):
         with pytest.raises(JujuError):
             settings.constraints(wrong)

@@ -44,7 +44,7 @@ def deploy(
     wanted = common.constraints(constraints)
     path = common.absolute(charm)
     chosen = client.call("base_for", model=model, charm=path, base=base, force=force)
-    prepare([chosen])
+    prepare([chosen], qemu=common.under_qemu(wanted))
     made = client.call(
         "deploy",
         model=model,

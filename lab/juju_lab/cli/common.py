@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,11 @@ def bindings(words: Iterable[str]) -> dict[str, str]:
 def constraints(texts: Sequence[str]) -> dict[str, str]:
     """`--constraints` given once or more, each with one or more `key=value`."""
     return key_values(word for text in texts for word in text.split())
+
+
+def under_qemu(constraints: Mapping[str, str]) -> bool:
+    """Whether machines of these constraints are under qemu."""
+    return constraints.get("virt-type") == "qemu"
 
 
 def seconds(text: str) -> float:

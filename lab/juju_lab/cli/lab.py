@@ -27,7 +27,8 @@ def up(bases: Sequence[str]) -> None:
 @lab.command("prepare")
 @click.option("--base", "bases", multiple=True, help="Bases to prepare, e.g. ubuntu@22.04.")
 @click.option("--upgrades", is_flag=True, help="Also what do-release-upgrade from these needs.")
-def prepare(bases: Sequence[str], upgrades: bool) -> None:
+@click.option("--qemu", is_flag=True, help="Also what machines with virt-type=qemu need.")
+def prepare(bases: Sequence[str], upgrades: bool, qemu: bool) -> None:
     """Make the images and the package archive, as far as they are not in the cache."""
     from juju_lab.hosts import DEFAULT_BASE, HostError, Lab, PreflightError
     from juju_lab.hosts.bases import successor
@@ -40,6 +41,8 @@ def prepare(bases: Sequence[str], upgrades: bool) -> None:
             for base in bases if upgrades else ():
                 if later := successor(base):
                     made.prepare_upgrade(progress, base, later)
+            for base in (bases or [DEFAULT_BASE]) if qemu else ():
+                made.prepare_qemu(progress, base)
     except (HostError, PreflightError) as error:
         raise JujuError(str(error)) from None
 

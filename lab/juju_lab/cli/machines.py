@@ -22,7 +22,7 @@ def add_machine(
     if placement:
         raise JujuError(f'placement "{placement}" is not supported')
     wanted = common.constraints(constraints)
-    prepare([base] if base else [])
+    prepare([base] if base else [], qemu=common.under_qemu(wanted))
     added = client.call("add_machine", model=model, base=base, constraints=wanted, count=count)
     for number in added:
         common.say(f"created machine {number}")

@@ -11,8 +11,9 @@ from juju_lab.errors import JujuError
 Progress = Callable[..., None]
 
 
-def prepare(bases: Sequence[str]) -> None:
-    """Have the lab's network, daemon, and images of `bases` (none: the default base).
+def prepare(bases: Sequence[str], *, qemu: bool = False) -> None:
+    """Have the lab's network, daemon, and images of `bases` (none: the default base), with what
+    their hosts need under `qemu`.
 
     Quick when all is there. Raises JujuError when this machine cannot be a lab.
     """
@@ -26,6 +27,8 @@ def prepare(bases: Sequence[str]) -> None:
             lab.preflight()
         with progress_shown() as progress:
             lab.prepare(progress, known or [DEFAULT_BASE])
+            for base in (known or [DEFAULT_BASE]) if qemu else ():
+                lab.prepare_qemu(progress, base)
     except (HostError, PreflightError) as error:
         raise JujuError(str(error)) from None
     client.ensure_daemon()

@@ -10,7 +10,7 @@ from juju_lab.controller.charmdir import Charm
 from juju_lab.errors import JujuError
 
 _MEMORY = {"M": 1, "G": 1024, "T": 1024 * 1024}
-_KINDS = {"container": "container", "uml": "uml", "virtual-machine": "uml"}
+_KINDS = {"container": "container", "qemu": "qemu", "uml": "uml", "virtual-machine": "uml"}
 _CONSTRAINTS = (
     "allocate-public-ip",
     "arch",

@@ -22,7 +22,7 @@ class Timings:
     ping_interval: float = 5.0
     pings_missed: int = 3
     lease: float = 30.0
-    boot: float = 300.0
+    boot: float = 600.0  # under emulation, on a busy machine
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
 For each base a tree of plain Debian is made first (`rootfs`), then from it the package archive,
 the disk image (`disk`, ext4, shared by all hosts copy-on-write) and the container's tree (`tree`,
-shared as an overlay's lower layer). All of it is cached.
+shared as an overlay's lower layer); for hosts under qemu, Debian's kernel (`kernel`, a directory
+with `vmlinuz`, `initrd.img` and `modules`). All of it is cached.
 """
 
 import subprocess
@@ -68,6 +69,12 @@ _MKE2FS = [
     *("mke2fs", "-q", "-t", "ext4", "-m", "0"),
     *("-E", "lazy_itable_init=0,lazy_journal_init=0"),
 ]
+# What finds the disk, the network and the machine's directories; the rest is loaded from these.
+_INITRAMFS = {
+    "conf.d/lab": "MODULES=list\n",
+    "modules": "virtio_pci\nvirtio_blk\next4\nvirtio_net\n9p\n9pnet_virtio\n",
+}
+_KERNEL_PACKAGE = "linux-image-amd64"
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,7 @@ class BaseImages:
     archive: Path
     disk: Path
     tree: Path
+    kernel: Path
 
 
 class Images:
@@ -99,6 +107,9 @@ class Images:
             archive=packages,
             disk=self._cache.path(f"{base.suite}-disk", disk),
             tree=self._cache.path(f"{base.suite}-tree", [*common, CONTAINER_PACKAGES]),
+            kernel=self._cache.path(
+                f"{base.suite}-kernel", [rootfs.name, _KERNEL_PACKAGE, _INITRAMFS]
+            ),
         )
 
     def prepared(self, base_name: str) -> bool:
@@ -110,6 +121,18 @@ class Images:
         for name in base_names:
             if not self.prepared(name):
                 self._prepare(BASES[name], progress)
+
+    def prepare_kernel(self, base_name: str, progress: Progress) -> None:
+        """Make what is missing for hosts of this base under qemu; raises HostError."""
+        self.prepare([base_name], progress)
+        base, images = BASES[base_name], self.of(base_name)
+        self._make(
+            f"Debian's kernel for {base.suite} under qemu",
+            images.kernel,
+            lambda target, log: _build_kernel(base, images, target, log),
+            progress,
+        )
+        self._cache.prune(images.kernel)
 
     def upgrade_archive(self, old_name: str, new_name: str) -> Path:
         """Place of the packages that bring a host of one base to the next."""
@@ -124,14 +147,12 @@ class Images:
         if path.exists():
             return
         old, new, base = self.of(old_name), self.of(new_name), BASES[new_name]
-        log = self._cache.directory / "logs" / f"{path.name}.log"
-        step = f"package archive for upgrades to {base.suite}"
-        progress(step)
-        self._cache.make(
+        self._make(
+            f"package archive for upgrades to {base.suite}",
             path,
-            lambda target: archive.build(base, new.rootfs, target, log, upgraded=old.rootfs),
+            lambda target, log: archive.build(base, new.rootfs, target, log, upgraded=old.rootfs),
+            progress,
         )
-        progress(step, done=True)
         self._cache.prune(path)
 
     def upgrade(self, disk: Path, old_name: str, new_name: str, log: Path) -> None:
@@ -160,15 +181,7 @@ class Images:
         images = self.of(base.name)
 
         def make(step: str, path: Path, build: Callable[[Path, Path], None]) -> None:
-            def build_logged(target: Path) -> None:
-                log = self._cache.directory / "logs" / f"{path.name}.log"
-                remove(log)
-                build(target, log)
-
-            if not path.exists():
-                progress(step)
-                self._cache.make(path, build_logged)
-                progress(step, done=True)
+            self._make(step, path, build, progress)
 
         make(
             f"Debian {base.suite} for the hosts",
@@ -198,6 +211,21 @@ class Images:
         for path in (images.rootfs, *self._wanted(base.name)):
             self._cache.prune(path)
 
+    def _make(
+        self, step: str, path: Path, build: Callable[[Path, Path], None], progress: Progress
+    ) -> None:
+        """Have the artefact at `path`; `build` gets a place to make it in and one for its log."""
+
+        def build_logged(target: Path) -> None:
+            log = self._cache.directory / "logs" / f"{path.name}.log"
+            remove(log)
+            build(target, log)
+
+        if not path.exists():
+            progress(step)
+            self._cache.make(path, build_logged)
+            progress(step, done=True)
+
 
 def _bootstrap_argv(base: Base, target: str, mirror: str | None) -> list[str]:
     return [
@@ -219,6 +247,25 @@ def _build_disk(base: Base, images: BaseImages, target: Path, log: Path) -> None
         what = f"Making the disk image of {base.suite}"
         argv = [*_MKE2FS, "-d", str(tree), str(target), DISK_SIZE]
         sandbox.run(sandbox.confined(argv), what=what, log=log)
+    finally:
+        remove(tree)
+
+
+def _build_kernel(base: Base, images: BaseImages, target: Path, log: Path) -> None:
+    tree = target.with_name(f"{target.name}.tree")
+    what = f"Installing {_KERNEL_PACKAGE} of {base.suite}"
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", _KERNEL_PACKAGE]
+    try:
+        _copy(images.rootfs, tree)
+        for name, text in _INITRAMFS.items():
+            _write(tree / "etc/initramfs-tools" / name, text)
+        for argv in (["apt-get", "update"], install):
+            sandbox.run(sandbox.in_chroot(tree, argv), what=what, log=log)
+        target.mkdir()
+        for name in ("vmlinuz", "initrd.img"):
+            (file,) = (tree / "boot").glob(f"{name}-*")
+            file.rename(target / name)
+        (tree / "usr/lib/modules").rename(target / "modules")
     finally:
         remove(tree)
 

@@ -11,12 +11,17 @@ from juju_lab.hosts.host import Host
 from juju_lab.hosts.images import Images, Progress
 from juju_lab.hosts.locks import locked
 from juju_lab.hosts.network import Network
+from juju_lab.hosts.qemu import QemuHost, check_programs
 from juju_lab.hosts.settings import Settings
 from juju_lab.hosts.spec import HostSpec
 from juju_lab.hosts.ssh import Ssh
 from juju_lab.hosts.uml import UmlHost
 
-_KINDS: dict[str, type[Host]] = {"uml": UmlHost, "container": ContainerHost}
+_KINDS: dict[str, type[Host]] = {
+    "uml": UmlHost,
+    "qemu": QemuHost,
+    "container": ContainerHost,
+}
 
 
 def _silent(step: str, done: bool = False) -> None:
@@ -48,6 +53,11 @@ class Lab:
         ended; nothing is reported for what is there already. Raises HostError.
         """
         self._images.prepare(bases, progress)
+
+    def prepare_qemu(self, progress: Progress, base: str) -> None:
+        """Have what hosts of this base need under qemu, made or from the cache."""
+        check_programs()
+        self._images.prepare_kernel(base, progress)
 
     def prepare_upgrade(self, progress: Progress, old: str, new: str) -> None:
         """Have the packages that bring hosts from one base to the next, made or from the cache."""

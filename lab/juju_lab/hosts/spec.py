@@ -58,12 +58,13 @@ class HostSpec:
     """A host to be: `slot` 1 to 60, `kind` of machine, `base` as Juju names it, memory in MiB,
     in how many of the lab's networks.
 
-    `uml` hosts have a kernel and systemd of their own; `container` hosts run on the machine's
-    kernel, without systemd, and their memory is not limited.
+    `uml` hosts have a kernel and systemd of their own; so have `qemu` hosts, with Debian's
+    ordinary kernel, and are several times slower; `container` hosts run on the machine's kernel,
+    without systemd, and their memory is not limited.
     """
 
     slot: int
-    kind: Literal["uml", "container"] = "uml"
+    kind: Literal["uml", "qemu", "container"] = "uml"
     base: str = DEFAULT_BASE
     memory_mib: int = 1024
     networks: int = 1
@@ -71,8 +72,8 @@ class HostSpec:
     def __post_init__(self) -> None:
         if self.slot not in SLOTS:
             raise ValueError(f"slot {self.slot}: there are {SLOTS.start} to {SLOTS.stop - 1}")
-        if self.kind not in ("uml", "container"):
-            raise ValueError(f"kind {self.kind}: there are uml and container")
+        if self.kind not in ("uml", "qemu", "container"):
+            raise ValueError(f"kind {self.kind}: there are uml, qemu and container")
         if self.base not in BASES:
             raise ValueError(f"base {self.base}: there are {', '.join(BASES)}")
         if self.kind == "container" and self.base != DEFAULT_BASE:

@@ -98,7 +98,7 @@ def kernel_argv(host: HostSpec, directory: Path, drive: str, devices: list[str])
             f"vec{n}:transport=tap,ifname={device},mac={spec.mac(host.slot, n)},depth=128,gro=1"
             for n, device in enumerate(devices)
         ),
-        "init=/usr/lib/lab/uml-init",
+        "init=/usr/lib/lab/init",
         f"lab.slot={host.slot}",
         *(f"lab.vec{n}={','.join(cidrs)}" for n, cidrs in enumerate(addresses)),
         f"lab.modules={MODULES}",
