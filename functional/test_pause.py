@@ -1,5 +1,8 @@
 """pause and resume: the gateway goes, the initiator's I/O does not stop, and it comes back."""
 
+import contextlib
+from collections.abc import Iterator
+
 import jubilant
 import pytest
 from harness import GATEWAY, UNDRAINED, Model
@@ -22,6 +25,18 @@ def service_states(model: Model, unit: str, service: str) -> list[str]:
     return shown.split()
 
 
+@contextlib.contextmanager
+def hindered(model: Model, unit: str, settings: str) -> Iterator[None]:
+    """Have systemd treat UNIT's rbd-target-api by further settings meanwhile."""
+    path = "/run/systemd/system/rbd-target-api.service.d/hindered.conf"
+    write = f'mkdir -p {path.rpartition("/")[0]}; echo "$0" > {path}; systemctl daemon-reload'
+    model.run_on(unit, "sh", "-c", write, settings)
+    try:
+        yield
+    finally:
+        model.run_on(unit, "sh", "-c", f"rm {path}; systemctl daemon-reload")
+
+
 def test_an_initiator_does_not_feel_that_a_gateway_is_paused(paused):
     _, _, summary = paused
     assert summary["errors"] == summary["lost"] == 0
@@ -33,6 +48,11 @@ def test_a_paused_unit_says_so(paused):
     status = model.juju.status().apps["ceph-iscsi"].units[unit].workload_status
     assert status.current == "maintenance"
     assert status.message == "Paused. Use 'resume' action to resume normal service."
+
+
+def test_a_paused_unit_is_not_announced(paused):
+    model, unit, _ = paused
+    assert not model.announced(unit)
 
 
 @pytest.mark.parametrize("service", ["rbd-target-api", "rbd-target-gw"])
@@ -65,10 +85,34 @@ def test_a_configuration_change_does_not_wake_a_paused_unit(paused):
     assert model.started_at(other) == started
 
 
+def test_a_resume_fails_and_says_which_service_does_not_start(paused):
+    model, unit, _ = paused
+    with hindered(model, unit, "[Service]\nExecStartPre=/bin/false"):
+        message = model.failure(unit, "resume").message
+    assert message.startswith("services that did not start: rbd-target-api")
+    assert model.said(unit).startswith("Services not running that should be: rbd-target-api")
+    assert not model.announced(unit)
+
+
 def test_resume_brings_services_status_and_path_back(paused):
     model, unit, _ = paused
     model.action(unit, "resume")
     model.settle("ceph-iscsi")
     assert service_states(model, unit, "rbd-target-api") == ["active", "enabled"]
     assert service_states(model, unit, "rbd-target-gw") == ["active", "enabled"]
+    model.wait_paths(2)
+    assert model.announced(unit)
+
+
+def test_a_pause_fails_and_says_which_service_does_not_stop(paused):
+    model, unit, _ = paused
+    with hindered(model, unit, "[Unit]\nRefuseManualStop=yes"):
+        message = model.failure(unit, "pause").message
+        assert message.startswith("services that did not stop: rbd-target-api: ")
+        still = "Services should be paused but these services running: rbd-target-api"
+        assert model.said(unit) == still
+        assert not model.announced(unit)
+    model.action(unit, "resume")
+    assert model.said(unit) == "Unit is ready"
+    assert model.announced(unit)
     model.wait_paths(2)

@@ -8,7 +8,7 @@ made good by the next one. The mark lies in /run because a reboot starts them an
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,11 @@ def states(*names: str) -> dict[str, State]:
 def stopped(*names: str) -> list[str]:
     """Names of the services that don't run, sorted."""
     return sorted(name for name, state in states(*names).items() if not state.active)
+
+
+def running() -> list[str]:
+    """Names of the managed services that run, sorted."""
+    return sorted(set(MANAGED).difference(stopped(*MANAGED)))
 
 
 def keep_down() -> None:
@@ -120,27 +125,31 @@ def run_all(check_ready: Callable[[], None]) -> bool:
     if not names:
         left = now[MANAGED[0]].started + API_TIME_LIMIT - time.monotonic()
         if left > 0:
-            wait_until(check_ready, left, give_up=_failed)
+            _wait_until_ready(check_ready, left)
         return False
     if restart_needed():
         _systemctl("daemon-reload")  # drop-ins of the charm may have come or gone
     _start(*names)
     unmark_restart()
-    wait_until(check_ready, API_TIME_LIMIT, give_up=_failed)
+    _wait_until_ready(check_ready, API_TIME_LIMIT)
     return True
 
 
 def stop_all() -> None:
-    """Stop, disable and mask the managed services.
+    """Stop, disable and mask the managed services; one that does not stop won't come back either.
 
-    :raises GatewayError: a service does not stop
+    :raises GatewayError: services that did not stop, by name, and what systemd said
     """
-    _systemctl("stop", *reversed(MANAGED))
+    refusal = None
+    try:
+        _systemctl("stop", *reversed(MANAGED))
+    except GatewayError as error:
+        refusal = error
     _systemctl("disable", *MANAGED)
     _systemctl("mask", *MANAGED)
-    running = set(MANAGED).difference(stopped(*MANAGED))
-    if running:
-        raise GatewayError(f"services that did not stop: {', '.join(sorted(running))}")
+    if still := running():
+        said = f": {refusal}" if refusal else ""
+        raise GatewayError(f"services that did not stop: {', '.join(still)}{said}")
 
 
 def wait_until(
@@ -165,6 +174,15 @@ def wait_until(
         time.sleep(pause)
 
 
+def _wait_until_ready(check_ready: Callable[[], None], limit: float) -> None:
+    """Wait for a gateway whose daemons were started; say which of them are down if it fails."""
+    try:
+        wait_until(check_ready, limit, give_up=_failed)
+    except GatewayError as error:
+        _name_stopped(MANAGED, error)
+        raise
+
+
 def _failed() -> bool:
     return any(state.failed for state in states(*MANAGED).values())
 
@@ -172,8 +190,18 @@ def _failed() -> bool:
 def _start(*names: str) -> None:
     # Clears the count of recent starts too, which would refuse the fourth within 30 minutes.
     _systemctl("reset-failed", *names)
-    _systemctl("restart", *names)
+    try:
+        _systemctl("restart", *names)
+    except GatewayError as error:
+        _name_stopped(names, error)
+        raise
+
+
+def _name_stopped(names: Sequence[str], error: GatewayError) -> None:
+    """Raise an error that names those of the services that don't run, if there are any."""
+    if down := stopped(*names):
+        raise GatewayError(f"services that did not start: {', '.join(down)}: {error}") from error
 
 
 def _systemctl(verb: str, *names: str) -> None:
-    process.run(["systemctl", "--quiet", verb, *names], timeout=STOP_TIME_LIMIT)
+    process.run(["systemctl", verb, *names], timeout=STOP_TIME_LIMIT)

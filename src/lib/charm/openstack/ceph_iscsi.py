@@ -526,6 +526,13 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             return "blocked", f"{count} is an invalid unit count"
         return FINE
 
+    def check_if_paused(self) -> Status:
+        """Check whether the unit is paused, and that nothing serves there then."""
+        if reactive.is_flag_set(PAUSED) and (running := services.running()):
+            names = ", ".join(running)
+            return "blocked", f"Services should be paused but these services running: {names}"
+        return super().check_if_paused()
+
     def check_interfaces(self) -> Status:
         """Check that Ceph is related, has answered, and has done what was asked for."""
         status = super().check_interfaces()

@@ -18,7 +18,8 @@ class FakeSystemd:
         self.active = dict.fromkeys((TCMU, API, GW), "inactive")
         self.files = dict.fromkeys((TCMU, API, GW), "enabled")
         self.calls = []
-        self.refuses_to_stop = set()
+        self.refuses_to_start, self.refuses_to_stop = set(), set()
+        self.survives_stop = set()
         self.started = dict.fromkeys((TCMU, API, GW), 0)
 
     def run(self, argv, timeout=60):
@@ -42,9 +43,14 @@ class FakeSystemd:
             match verb:
                 case "restart" if self.files[name] == "masked":
                     raise process.CommandFailed("`systemctl` failed: masked", 1, "")
+                case "restart" if name in self.refuses_to_start:
+                    self.active[name] = "failed"
+                    raise process.CommandFailed("`systemctl` failed: job failed", 1, "")
                 case "restart":
                     self.active[name] = "active"
-                case "stop" if name not in self.refuses_to_stop:
+                case "stop" if name in self.refuses_to_stop:
+                    raise process.CommandFailed("`systemctl` failed: refused", 1, "")
+                case "stop" if name not in self.survives_stop:
                     self.active[name] = "inactive"
                 case "enable" | "disable":
                     if self.files[name] != "masked":
@@ -174,8 +180,14 @@ def test_waiting_ends_when_a_daemon_has_failed_for_good(systemd):
         systemd.active[API] = "failed"
         raise GatewayError("no answer")
 
-    with pytest.raises(GatewayError, match="no answer"):
+    with pytest.raises(GatewayError, match=f"services that did not start: {API}: no answer"):
         services.run_all(failing)
+
+
+def test_a_service_that_does_not_start_is_named(systemd):
+    systemd.refuses_to_start.add(GW)
+    with pytest.raises(GatewayError, match=f"did not start: {GW}: `systemctl` failed: job failed"):
+        services.run_all(ready)
 
 
 def test_waiting_goes_on_until_ready(systemd):
@@ -196,11 +208,20 @@ def test_stopping_disables_and_masks(systemd):
     assert systemd.calls == [f"stop {GW} {API}", f"disable {API} {GW}", f"mask {API} {GW}"]
 
 
-def test_a_service_that_does_not_stop_is_an_error(systemd):
+def test_a_service_that_does_not_stop_is_named(systemd):
     running(systemd)
-    systemd.refuses_to_stop.add(API)
+    systemd.survives_stop.add(API)
     with pytest.raises(GatewayError, match=f"services that did not stop: {API}$"):
         services.stop_all()
+
+
+def test_a_service_that_refuses_to_stop_is_named_and_masked_all_the_same(systemd):
+    running(systemd)
+    systemd.refuses_to_stop.add(API)
+    named = f"services that did not stop: {API}: `systemctl` failed: refused$"
+    with pytest.raises(GatewayError, match=named):
+        services.stop_all()
+    assert systemd.calls[1:] == [f"disable {API} {GW}", f"mask {API} {GW}"]
 
 
 @pytest.fixture

@@ -1158,6 +1158,9 @@ def test_status_texts_and_their_precedence(told, machine, cluster, monkeypatch):
     assert told() == ("blocked", "Missing relations: ceph-client")
     reactive.set_flag("charm.paused")
     assert told() == ("maintenance", "Paused. Use 'resume' action to resume normal service.")
+    monkeypatch.setattr(services, "stopped", lambda *names: ["rbd-target-gw"])
+    still = "Services should be paused but these services running: rbd-target-api"
+    assert told() == ("blocked", still)
     reactive.set_flag("upgrade.series.in-progress")
     upgrade = "Ready for do-release-upgrade and reboot. Set complete when finished."
     assert told() == ("blocked", upgrade)
