@@ -1,9 +1,10 @@
 """From nothing to two active gateways: what they say on the way, and what they leave on disk."""
 
+import itertools
 import json
 
 import pytest
-from harness import Model
+from harness import GATEWAY, Model
 
 FILES = {
     "/etc/ceph/iscsi-gateway.cfg": "600 root root",
@@ -41,7 +42,12 @@ def test_both_gateways_ask_ceph_for_the_same_and_are_answered(model: Model):
     requests = [model.bag(unit, "client", "ceph-mon/0") for unit in model.gateways()]
     assert len({bag["broker_req"] for bag in requests}) == 1
     assert [bag["unit-name"] for bag in requests] == model.gateways()
+    assert {bag["application-name"] for bag in requests} == {GATEWAY}
+    settings = {"osd heartbeat grace": 20, "osd heartbeat interval": 5}
+    assert [json.loads(bag["osd-settings"]) for bag in requests] == [settings] * 2
     request = json.loads(requests[0]["broker_req"])
+    assert sorted(request) == ["api-version", "ops", "request-id"]
+    assert request["api-version"] == 1
     assert [(op["op"], op.get("name"), op.get("app-name")) for op in request["ops"]] == [
         ("create-pool", "iscsi", "rados"),
         ("create-pool", "ceph-iscsi", "rbd"),
@@ -79,3 +85,10 @@ def test_the_units_of_an_application_share_one_admin_password(model: Model):
     passwords = {password(unit) for unit in model.gateways()}
     assert len(passwords) == 1
     assert len(passwords.pop()) == 32
+
+
+def test_each_gateway_is_announced_to_the_other_under_its_name(model: Model):
+    for unit, other in itertools.permutations(model.gateways(), 2):
+        told = model.bag(unit, "cluster", other)
+        name = model.run_on(unit, "hostname", "--fqdn").strip()
+        assert (told["gateway_ready"], told["gateway_fqdn"]) == ("True", name)

@@ -7,9 +7,10 @@ from typing import Any
 
 import jubilant
 import pytest
-from harness import GATEWAY, Model
+from harness import FIRST, GATEWAY, Model
 
 MON = "ceph-mon/0"
+KEYRING = f"/etc/ceph/iscsi/ceph.client.{GATEWAY}.keyring"
 ERASURE_CODED = {"pool-type": "erasure-coded", "ec-profile-k": 2, "ec-profile-m": 1}
 PLUGINS = {
     "jerasure": {"ec-profile-technique": "cauchy_good"},
@@ -137,6 +138,26 @@ def test_an_erasure_coded_pool_is_made_with_its_profile(model: Model, options, p
     for pool, share in ((data, 0.0495), (metadata, 0.0005)):
         assert list(pool["application_metadata"]) == ["rbd"]
         assert pool["options"]["target_size_ratio"] == pytest.approx(share)
+
+
+def test_a_relation_that_is_added_again_finds_all_as_it_was(disk: Model):
+    files = ("sha256sum", "/etc/ceph/iscsi-gateway.cfg", "/etc/ceph/iscsi/ceph.conf", KEYRING)
+
+    def state() -> Any:
+        rendered = [disk.run_on(unit, *files) for unit in disk.gateways()]
+        return requests(disk), rendered, disk.stored(), disk.all_started_at()
+
+    before = state()
+    with disk.writing() as summary:
+        disk.juju.remove_relation(f"{GATEWAY}:ceph-client", "ceph-mon:client")
+        said(disk, "Missing relations: ceph-client")
+        assert not any(disk.announced(unit) for unit in disk.gateways())
+        disk.juju.integrate(f"{GATEWAY}:ceph-client", "ceph-mon:client")
+        disk.settle()
+    assert summary["errors"] == summary["lost"] == 0
+    assert state() == before
+    assert all(disk.announced(unit) for unit in disk.gateways())
+    assert disk.create_target(FIRST)["changed"] == "false"
 
 
 def test_what_ceph_refuses_is_in_the_status_and_goes_away(model: Model, options):

@@ -65,9 +65,12 @@ def test_bad_input_is_refused_by_name_and_changes_nothing(target: Model, changed
     assert target.api_config("ceph-iscsi/0") == before
 
 
-def test_no_refusal_tells_the_password(target: Model):
+def test_a_refusal_is_in_the_results_too_and_tells_no_password(target: Model):
     secret = "hidden-secret!"
-    assert secret not in target.refusal(FIRST, **NEW, client_password=secret)
+    given = FIRST.parameters(**NEW, client_password=secret)
+    task = target.failure("ceph-iscsi/0", "create-target", **given)
+    assert task.results["err"] == task.message
+    assert secret not in repr(task)
 
 
 def test_a_refused_request_leaves_no_image_behind(target: Model):
