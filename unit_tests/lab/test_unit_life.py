@@ -164,6 +164,16 @@ def test_removed_application_breaks_its_relations(lab, telling, told):
     lab.wait(lambda: "db-relation-broken" in told("web/0"))
 
 
+def test_related_applications_that_are_removed_by_force_both_go(lab, telling):
+    lab.api.deploy(None, telling("web", WEB, ["peers", "db"]))
+    lab.api.deploy(None, telling("db", DB, ["site"]))
+    lab.api.integrate(None, "web:db", "db:site")
+    lab.wait_idle("web/0", "db/0")
+    for name in ("web", "db"):
+        lab.api.remove_application(None, name, True, True)
+    lab.wait(lambda: not lab.status()["applications"])
+
+
 def test_config_changed_runs_for_a_change_only(lab, telling, told):
     lab.api.deploy(None, telling("web", WEB, ["peers"], config=CONFIG))
     lab.wait_idle("web/0")

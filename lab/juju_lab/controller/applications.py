@@ -191,7 +191,7 @@ def delete_unit(session: Session, unit: Unit) -> None:
     session.expire(application, ["units"])
     session.expire(machine, ["units"])
     models.collect_machine(machine)
-    collect(session, application)
+    collect_all(session, application.model)  # others may have waited for a relation with it
 
 
 def collect(session: Session, application: Application) -> None:
