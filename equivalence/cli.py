@@ -14,7 +14,7 @@ import jubilant
 from rich.console import Console
 
 from equivalence import contract, judge, mutation, operator_charm, package, report, scenarios
-from equivalence.model import COMMAND, OLDER_BASE, REPOSITORY, Model
+from equivalence.model import COMMAND, REPOSITORY, Model
 from equivalence.record import Recording
 
 BUILT = REPOSITORY / "build" / "ceph-iscsi"
@@ -92,8 +92,7 @@ def main(
     report.write(judged, directory)
     report.print_table(judged, console)
     console.print(f"report: {directory / 'report.html'}")
-    if any([*judge.faults(charm.findings, strict=strict)] for charm in judged):
-        sys.exit(1)
+    sys.exit(1 if report.print_faults(judged, console, strict=strict) else 0)
 
 
 def _label(charm: Path) -> str:
@@ -149,8 +148,7 @@ def record(
                 recording.scenes[scenario.name] = scene
                 recording.save(directory / f"recording-{number + 1}.json")
 
-    older = "series-upgrade" in wanted
-    with Lab(keep=keep, older=older) as lab, ThreadPoolExecutor(len(models)) as pool:
+    with Lab(keep=keep) as lab, ThreadPoolExecutor(len(models)) as pool:
         for done in [pool.submit(run, *model) for model in models]:
             done.result()
     for recording in recordings:
@@ -162,19 +160,16 @@ def record(
 
 
 class Lab:
-    """A lab of the kit's own, with an older base if asked for; models are made when needed."""
+    """A lab of the kit's own; its models are made when they are asked for."""
 
-    def __init__(self, *, keep: bool, older: bool = False) -> None:
+    def __init__(self, *, keep: bool) -> None:
         self._keep = keep
-        self._older = older
         os.environ.setdefault("JUJU_LAB_NAME", "juju-lab-equivalence")
 
     def __enter__(self) -> "Lab":
         if not self._keep:
             _lab("destroy")
         _lab("prepare")
-        if self._older:
-            _lab("prepare", "--base", OLDER_BASE)
         _lab("up")
         return self
 

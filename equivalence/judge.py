@@ -30,6 +30,11 @@ class Finding:
         """``SCENARIO KEY``."""
         return self.observable.name
 
+    @property
+    def told(self) -> str:
+        """What is wrong, or the value where nothing is but that there is a better one."""
+        return self.why or rules.show(self.value)
+
 
 def judge(lines: tuple[Line, ...], recording: Recording) -> list[Finding]:
     """A finding for every observable of the contract, in its order."""

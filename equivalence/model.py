@@ -24,7 +24,6 @@ COMPANIONS = REPOSITORY / "lab" / "charms"
 DOUBLE = HERE / "charms" / "ceph-double"
 CONTAINER = {"virt-type": "container"}
 MONITORS = "ceph-mon"
-OLDER_BASE = "ubuntu@22.04"
 #: Seconds that anything may take, on a slow machine that does much else.
 LIMIT = 1200
 IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
@@ -94,9 +93,9 @@ class Model:
         """The status that all units have; all that there are if they differ."""
         return " / ".join(dict.fromkeys(self.told().values()))
 
-    def told(self) -> dict[str, str]:
-        """Status and message of each unit, the oldest first."""
-        units = _units(self.applications().get(self.application))
+    def told(self, applications: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """Status and message of each unit, the oldest first; of applications asked before."""
+        units = _units((applications or self.applications()).get(self.application))
         return {
             name: f"{unit.workload_status.current}: {unit.workload_status.message}"
             for name, unit in units.items()
@@ -129,10 +128,12 @@ class Model:
         """Run a command on a unit's host as its charm would; return what it printed."""
         return self.juju.exec(*argv, unit=unit, wait=LIMIT).stdout
 
-    def bags(self) -> dict[str, dict[str, dict[str, str]]]:
+    def bags(
+        self, applications: Mapping[str, Any] | None = None
+    ) -> dict[str, dict[str, dict[str, str]]]:
         """Every data bag of the gateways' relations: by endpoint, then by owner."""
-        applications = self.applications().values()
-        staying = [each for each in applications if each.life in ("", "alive")]
+        found = (applications or self.applications()).values()
+        staying = [each for each in found if each.life in ("", "alive")]
         units = [unit for application in staying for unit in application.units]
         told = self.juju.cli("show-unit", *units, "--format", "json")
         entries = [
@@ -145,7 +146,7 @@ class Model:
             for unit, entry in entries
             if unit.partition("/")[0] == self.application
         }
-        found: dict[str, dict[str, dict[str, str]]] = {}
+        bags: dict[str, dict[str, dict[str, str]]] = {}
         for unit, entry in entries:
             if endpoint := endpoints.get(entry["relation-id"]):
                 owners = dict(entry.get("related-units", {}))
@@ -153,8 +154,8 @@ class Model:
                     owners[unit] = own
                 for owner, about in owners.items():
                     application = {owner.partition("/")[0]: entry.get("application-data", {})}
-                    found.setdefault(endpoint, {}).update({owner: about["data"]} | application)
-        return found
+                    bags.setdefault(endpoint, {}).update({owner: about["data"]} | application)
+        return bags
 
     def bag(self, owner: str, endpoint: str) -> dict[str, str]:
         """The data bag of a unit or application on an endpoint; empty without relation."""
@@ -199,10 +200,15 @@ class Model:
         stored = self.run_on(f"{MONITORS}/0", "sh", "-c", script).strip()
         return {"pools": pools, "keys": keys, "gateway.conf": json.loads(stored or "{}")}
 
-    def names(self, bags: Mapping[str, Any] | None = None) -> Names:
+    def names(
+        self,
+        applications: Mapping[str, Any] | None = None,
+        bags: Mapping[str, Any] | None = None,
+    ) -> Names:
         """Placeholders for all that differs from one run to the next."""
         names = Names()
-        bags, applications = bags or self.bags(), self.applications()
+        applications = applications or self.applications()
+        bags = bags or self.bags(applications)
         names.add(self.application, "<application>")
         units = _units(applications.get(self.application))
         for number, (unit, about) in enumerate(units.items(), 1):
@@ -233,11 +239,10 @@ class Model:
 
     # What is done
 
-    def deploy(self, count: int = 2, *, related: str = "", base: str = "") -> None:
+    def deploy(self, count: int = 2, *, related: str = "") -> None:
         """Deploy gateways, related to nothing or at once to Ceph; return once they are idle."""
-        placed: dict[str, Any] = {"base": base} if base else {}
-        if machines := self._machines(count, base):
-            placed["to"] = machines
+        machines = self._machines(count)
+        placed = {"to": machines} if machines else {}
         self.juju.deploy(self.charm, self.application, num_units=count, **placed)
         if related:
             self.juju.integrate(related, f"{self.application}:ceph-client")
@@ -420,13 +425,12 @@ class Model:
 
     # The stage
 
-    def _machines(self, count: int, base: str = "") -> list[str]:
+    def _machines(self, count: int) -> list[str]:
         """Machines of a stage, ready to be gateways; none in the lab, where Juju makes them."""
         if not self.staged:
             return []
         before = set(self.juju.status().machines)
-        asked = ("--constraints", "virt-type=container", "-n", str(count))
-        self.juju.cli("add-machine", *asked, *(("--base", base) if base else ()))
+        self.juju.cli("add-machine", "--constraints", "virt-type=container", "-n", str(count))
         machines = sorted(set(self.juju.status().machines) - before, key=int)
         self.wait(
             lambda status: all(

@@ -4,7 +4,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class MutantError(Exception):
-    """A mutant can't be made: what it changes is not there, or more than once."""
+    """A mutant can't be made: what it changes is not there, or more than once; says which."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Mutant:
         """Change a built charm's files."""
         for change in self.changes:
             file = charm / change.file
+            if not file.is_file():
+                raise MutantError(f"{change.file}: there is no such file in the charm")
             file.write_text(change.apply(file.read_text()))
 
 
@@ -102,7 +104,7 @@ def batches(mutants: tuple[Mutant, ...]) -> Iterator[tuple[str, list[Mutant]]]:
 def faults(recording: Recording) -> dict[str, str]:
     """What is wrong with a charm that claims the better way: why, by the observable's name."""
     findings = judge.judge(contract.load(), recording)
-    return {fault.name: fault.why for fault in judge.faults(findings, strict=True)}
+    return {fault.name: fault.told for fault in judge.faults(findings, strict=True)}
 
 
 def verdict(
@@ -134,15 +136,18 @@ def run(
     for column in ("mutant", "scenario", "verdict", "found"):
         table.add_column(column)
     good = True
-
-    def judged(name: str, batch: list[Mutant]) -> dict[str, str]:
-        with mutated(original, batch) as changed:
-            return _faults(changed, [name], models, f"mutants-{name}")
-
     # Two models at once: a machine that has more than two cores to itself is rare.
-    with package.opened(charm) as original, ThreadPoolExecutor(2) as pool:
+    with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+        original = stack.enter_context(package.opened(charm))
+        made = [
+            (name, batch, stack.enter_context(mutated(original, batch)))
+            for name, batch in batches(chosen)
+        ]
         unchanged = pool.submit(_faults, original, names, models, "unchanged")
-        runs = [(name, batch, pool.submit(judged, name, batch)) for name, batch in batches(chosen)]
+        runs = [
+            (name, batch, pool.submit(_faults, changed, [name], models, f"mutants-{name}"))
+            for name, batch, changed in made
+        ]
         before = unchanged.result()
         for name, batch, running in runs:
             after = running.result()

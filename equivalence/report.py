@@ -94,6 +94,18 @@ def print_table(charms: Sequence[Judged], console: Console) -> None:
             console.print(f"  {told}", markup=False, highlight=False)
 
 
+def print_faults(charms: Sequence[Judged], console: Console, *, strict: bool) -> int:
+    """Print what the contract does not allow; how much that is."""
+    count = 0
+    for charm in charms:
+        for fault in judge.faults(charm.findings, strict=strict):
+            count += 1
+            verdict = "not better" if fault.verdict == judge.EQUAL else fault.verdict
+            told = f"{charm.recording.charm}: {fault.name} {verdict}: {_cut(fault.told)}"
+            console.print(Text(told, style="red"))
+    return count
+
+
 def write(charms: Sequence[Judged], directory: Path) -> None:
     """Write report.json, report.html and a recording of each charm."""
     directory.mkdir(parents=True, exist_ok=True)

@@ -33,8 +33,9 @@ class Trail:
 
     def step(self, did: str) -> None:
         """Note what was done, and what that has changed."""
-        bags = self._model.bags()
-        names = self._model.names(bags)
+        applications = self._model.applications()
+        bags = self._model.bags(applications)
+        names = self._model.names(applications, bags)
         changed = {
             endpoint: {
                 owner: owners[owner] for owner in sorted(owners) if owners[owner] != old.get(owner)
@@ -44,7 +45,8 @@ class Trail:
         }
         gone = [endpoint for endpoint in self._bags if endpoint not in bags]
         self._bags = bags
-        note = {"did": did, "statuses": self._model.told(), "bags": changed, "gone": gone}
+        statuses = self._model.told(applications)
+        note = {"did": did, "statuses": statuses, "bags": changed, "gone": gone}
         filled = {key: value for key, value in note.items() if value}
         self._scene.steps.append(readable(names.tidy(filled)))
 

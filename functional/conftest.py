@@ -5,6 +5,7 @@ KEEP_MODEL=1 leaves the lab running at the end, and a later run takes it up as i
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from harness import CHARM, COMMAND, FIRST, GATEWAY, Model
 
 os.environ.setdefault("JUJU_LAB_NAME", "juju-lab-test")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the equivalence kit
 
 NAME = "functional"
 ORDER = (
@@ -34,6 +36,7 @@ ORDER = (
     "tls",
     "secrets",
     "scale",
+    "mutants",
 )
 # Another model, which needs a lab of its own: `pytest functional/variant`.
 collect_ignore = ["variant"]

@@ -56,6 +56,18 @@ def test_the_table_has_a_column_for_each_charm_and_only_what_was_looked_at(two):
     assert "pause status" not in printed
 
 
+def test_what_is_not_allowed_is_listed_and_with_strict_what_is_not_better(two):
+    console = Console(file=io.StringIO(), width=200)
+    two.append(judged("as-there", {"cfg": "root root 0444"}))
+    observables = [finding for finding in two[2].findings if finding.name == "deploy cfg"]
+    assert observables[0].verdict == judge.EQUAL
+    counts = [report.print_faults(two, console, strict=strict) for strict in (False, True)]
+    printed = console.file.getvalue()
+    assert "theirs: deploy cfg differs: root root 0666 <b> instead of root root 0600" in printed
+    assert "as-there: deploy cfg not better: root root 0444" in printed
+    assert counts[1] == counts[0] + 1
+
+
 def test_json_and_page_have_every_observable_with_the_values_of_both(two, tmp_path):
     report.write(two, tmp_path)
     document = json.loads((tmp_path / "report.json").read_text())
