@@ -87,4 +87,4 @@ def test_the_table_names_each_line_with_what_shows_it():
     rows = contract.table(LINES).splitlines()[2:]
     assert len(rows) == len(LINES)
     assert "| files: keyring | better | kit deploy, lab deploy |" in rows
-    assert "| life: relation-again | equal | kit relation-again |" in rows
+    assert "| life: relation-again | equal | kit relation-again, lab requests, lab tls |" in rows

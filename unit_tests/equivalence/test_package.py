@@ -35,6 +35,10 @@ def test_our_own_metadata_are_the_contracts(charm):
     assert set(faults(charm)) <= lacking
 
 
+def test_our_own_charm_needs_a_juju_with_data_bags_of_applications(charm):
+    assert "min-juju-version: 2.7.6\n" in (charm / "metadata.yaml").read_text()
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "name", "why"),
     [

@@ -87,13 +87,15 @@ def test_compression_is_asked_for_the_data_pool_with_the_keys_that_are_set():
         bluestore_compression_mode="force",
         bluestore_compression_algorithm="zstd",
         bluestore_compression_min_blob_size_hdd=4096,
+        bluestore_compression_max_blob_size_ssd=65536,
     )
     gateway_pool, data_pool = ceph_requests.calls(settings, "gw")[:2]
     assert not [key for key in gateway_pool[1] if key.startswith("compression")]
     assert data_pool[1]["compression_mode"] == "force"
     assert data_pool[1]["compression_algorithm"] == "zstd"
     assert data_pool[1]["compression_min_blob_size_hdd"] == 4096
-    assert len([key for key in data_pool[1] if key.startswith("compression")]) == 3
+    assert data_pool[1]["compression_max_blob_size_ssd"] == 65536
+    assert len([key for key in data_pool[1] if key.startswith("compression")]) == 4
 
 
 def test_names_of_pools_and_profile_can_be_chosen():
