@@ -21,9 +21,10 @@ Flags of this module, and of the layers and interfaces that it listens to:
                                  cleared when it is announced again, in the charm class
 
 Everything is computed anew in each hook, so handlers stay in force as long as their flags do. In
-update-status nothing is done but what no other hook would tell: that a daemon has gone down, to
-the peers; and, while a unit waits for its turn to restart, whether another's turn has run out, to
-the leader, and whether others serve again, to the unit.
+update-status nothing is done but what no other hook would do: to tell the peers that a daemon has
+gone down; to start again what an action stopped that was killed; and, while a unit waits for its
+turn to restart, to see whether another's turn has run out, on the leader, and whether others serve
+again, on the unit.
 """
 
 import charms.reactive as reactive

@@ -418,10 +418,14 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
     def watch(self, cluster: Any) -> None:
         """Tell the peers when this gateway has gone down, or serves again, with no hook's doing.
 
+        What an action stopped that was killed before its end is started again.
+
         :param cluster: endpoint of the peers
         """
         down = bool(services.stopped(*services.MANAGED))
-        if down and not reactive.is_flag_set(DOWN):
+        if down and services.restart_needed() and not reactive.is_flag_set(PAUSED):
+            self.reconfigure()
+        elif down and not reactive.is_flag_set(DOWN):
             reactive.set_flag(DOWN)
             cluster.withdraw_ready()
         elif reactive.is_flag_set(DOWN) and not down:
@@ -457,6 +461,8 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
         if cluster := reactive.endpoint_from_flag("cluster.connected"):
             cluster.withdraw_ready()
             turns.give_back(cluster)
+        # The flag is kept when the action ends: without it, daemons that are down start again.
+        services.mark_restart()
         services.stop_all()
 
     def resume(self) -> None:

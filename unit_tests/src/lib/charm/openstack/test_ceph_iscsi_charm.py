@@ -1002,6 +1002,29 @@ def test_a_service_that_does_not_stop_leaves_the_unit_paused(machine, cluster, m
     assert reactive.is_flag_set("charm.paused")
 
 
+def test_a_pause_that_was_killed_is_taken_back_between_hooks(machine, cluster, monkeypatch):
+    class Killed(BaseException):
+        """What the action does not survive."""
+
+    def kill():
+        raise Killed
+
+    monkeypatch.setattr(services, "stop_all", kill)
+    taken_up = []
+    charm = ceph_iscsi.CephISCSIGatewayCharm
+    monkeypatch.setattr(charm, "reconfigure", lambda self: taken_up.append(self))
+    with pytest.raises(Killed):
+        gateway().pause()
+    reactive.clear_flag("charm.paused")  # it was not kept
+    monkeypatch.setattr(services, "stopped", lambda *names: ["rbd-target-api"])
+    gateway().watch(cluster)
+    assert taken_up
+    taken_up.clear()
+    reactive.set_flag("charm.paused")
+    gateway().watch(cluster)
+    assert not taken_up
+
+
 def test_a_gateway_whose_daemon_went_down_is_withdrawn_until_it_is_back(machine, monkeypatch):
     down = ["rbd-target-gw"]
     monkeypatch.setattr(services, "stopped", lambda *names: down)
