@@ -352,7 +352,7 @@ class Model:
         self.juju.refresh(self.application, path=charm)
         time.sleep(2)
         self.settle()
-        wait_until(lambda: self.statuses() == "active: Unit is ready", 300)
+        wait_until(lambda: self.statuses() == "active: Unit is ready", LIMIT / 2)
         self.did("refresh the charm")
 
     @contextlib.contextmanager
