@@ -4,6 +4,7 @@ Each case ends with the stored configuration and the images as they were before.
 """
 
 import contextlib
+import json
 import time
 from collections.abc import Iterator
 
@@ -196,6 +197,86 @@ def test_gwcli_killed_half_way(faults: Model):
     assert "is undone" in message
 
 
+# Prints what LIO has of the clients: their credentials and disks.
+IN_LIO = """
+import json, rtslib_fb
+acls = [acl for acl in rtslib_fb.RTSRoot().node_acls]
+names = lambda acl: sorted(lun.tpg_lun.storage_object.name for lun in acl.mapped_luns)
+print(json.dumps({acl.node_wwn: [acl.chap_userid, acl.chap_password, names(acl)] for acl in acls}))
+"""
+# Takes a client and a disk out of LIO, as if they had never got there.
+LOSE = """
+import rtslib_fb, sys
+root = rtslib_fb.RTSRoot()
+for acl in root.node_acls:
+    if acl.node_wwn == sys.argv[1]:
+        acl.delete()
+for disk in root.storage_objects:
+    if disk.name == sys.argv[2]:
+        for lun in [*disk.attached_luns]:
+            lun.delete()
+        disk.delete()
+"""
+DISK, DISK_IN_LIO = "ceph-iscsi/faulty", "ceph-iscsi.faulty"
+MADE = ["somebody", "faulty-password", [DISK_IN_LIO]]
+
+
+def in_lio(model: Model, unit: str) -> dict:
+    """What LIO on UNIT has of each client: user name, password, disks."""
+    return json.loads(model.run_on(unit, "python3", "-c", IN_LIO))
+
+
+def gone_with_the_lock(model: Model) -> None:
+    """Leave ceph-iscsi's lock on its configuration as a gateway that dies with it."""
+    lock = ("lock", "get", "gateway.conf", "lock", "--lock-cookie", "config")
+    model.ceph("rados", "--pool", "iscsi", *lock)
+
+
+def take_away(model: Model) -> None:
+    """Remove what ``whole`` made."""
+    mean = {"remove_image": True, "i_really_mean_it": True}
+    model.action(UNIT, "delete-disk", image_name="faulty", **mean)
+    model.action(UNIT, "remove-client", iqn=IQN, client_initiatorname=NEW)
+
+
+def test_a_gateway_that_died_as_it_wrote_the_configuration(faults: Model):
+    with unchanged(faults):
+        gone_with_the_lock(faults)
+        assert faults.action(OTHER, "create-target", **whole("faulty"))["changed"] == "true"
+        for unit in faults.gateways():
+            assert in_lio(faults, unit)[NEW] == MADE
+        take_away(faults)
+
+
+def test_a_gateway_that_dies_so_in_the_middle_of_a_change(faults: Model):
+    with unchanged(faults):
+        faults.action(UNIT, "create-disk", **disk())
+        change = faults.start(UNIT, "create-target", **whole("faulty"))
+        when_made(faults, NEW)
+        gone_with_the_lock(faults)
+        with pytest.raises(jubilant.TaskError) as error:
+            faults.finish(change)
+        assert "is undone" in error.value.task.message
+        for unit in faults.gateways():
+            assert NEW not in in_lio(faults, unit)
+        mean = {"remove_image": True, "i_really_mean_it": True}
+        faults.action(UNIT, "delete-disk", image_name="faulty", **mean)
+
+
+def test_what_was_cut_off_is_completed_on_every_gateway(faults: Model):
+    with unchanged(faults):
+        faults.action(UNIT, "create-target", **whole("faulty"))
+        faults.run_on(OTHER, "python3", "-c", LOSE, NEW, DISK_IN_LIO)
+        assert NEW not in in_lio(faults, OTHER)
+        cut_off = ("rados", "--pool", "iscsi", "put", "ceph-iscsi-charm.lock", "-")
+        faults.ceph("sh", "-c", f"printf {UNIT} | {' '.join(cut_off)}")
+        assert faults.action(UNIT, "create-target", **whole("faulty"))["changed"] == "true"
+        for unit in faults.gateways():
+            assert in_lio(faults, unit)[NEW] == MADE
+        assert faults.action(UNIT, "create-target", **whole("faulty"))["changed"] == "false"
+        take_away(faults)
+
+
 def test_units_that_go_half_way(faults: Model):
     """One outage for three cases: the leader loses its power in a change; the other one's
     changes are refused meanwhile; after a reboot in a change the same call completes it."""
@@ -220,8 +301,8 @@ def test_units_that_go_half_way(faults: Model):
     faults.action(other, "create-target", **whole("faulty"))
     assert faults.action(leader, "create-target", **whole("faulty"))["changed"] == "false"
     target = faults.api_config(leader)["targets"][IQN]
-    assert list(target["clients"][NEW]["luns"]) == ["ceph-iscsi/faulty"]
-    mean = {"remove_image": True, "i_really_mean_it": True}
-    faults.action(leader, "delete-disk", image_name="faulty", **mean)
-    faults.action(leader, "remove-client", iqn=IQN, client_initiatorname=NEW)
+    assert list(target["clients"][NEW]["luns"]) == [DISK]
+    for unit in (leader, other):
+        assert in_lio(faults, unit)[NEW] == MADE
+    take_away(faults)
     assert faults.stored() == before
