@@ -143,9 +143,13 @@ def run(
             (name, batch, stack.enter_context(mutated(original, batch)))
             for name, batch in batches(chosen)
         ]
-        unchanged = pool.submit(_faults, original, names, models, "unchanged")
+        unchanged = pool.submit(_faults, original, names, models, "unchanged", console)
         runs = [
-            (name, batch, pool.submit(_faults, changed, [name], models, f"mutants-{name}"))
+            (
+                name,
+                batch,
+                pool.submit(_faults, changed, [name], models, f"mutants-{name}", console),
+            )
             for name, batch, changed in made
         ]
         before = unchanged.result()
@@ -168,7 +172,11 @@ def run(
 
 
 def _faults(
-    charm: Path, names: Sequence[str], models: Callable[[str], jubilant.Juju], model: str
+    charm: Path,
+    names: Sequence[str],
+    models: Callable[[str], jubilant.Juju],
+    model: str,
+    console: Console,
 ) -> dict[str, str]:
     """Faults of a charm in some scenarios, on a stage in a model of its own."""
     recording = Recording(str(charm), package.framework(charm))
@@ -178,7 +186,9 @@ def _faults(
             continue
         scenario = next(known for known in scenarios.SCENARIOS if known.name == name)
         stage = Model(models(model), charm, staged=True)
-        recording.scenes[name] = scenarios.play(scenario, stage)
+        recording.scenes[name] = scene = scenarios.play(scenario, stage)
+        told = f"{model}: {name}: {scene.seconds:.0f} s, {scene.error or 'done'}"
+        console.print(told, markup=False, highlight=False)
     return faults(recording)
 
 
