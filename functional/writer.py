@@ -2,10 +2,11 @@
 """A writer that knows what it wrote: runs on an initiator, on a raw device.
 
 `writer.py run DEVICE DIRECTORY` writes one 4 KiB block every 20 ms, each past all caches, until
-it gets SIGTERM. Every write that the device acknowledged is noted in DIRECTORY/acknowledged; at
-the end DIRECTORY/summary.json says how many there were, how many failed, and how long the
-slowest took. `writer.py verify DEVICE DIRECTORY` then reads the blocks back: each must hold the
-last write to it that was acknowledged.
+it gets SIGTERM. Each write is noted in DIRECTORY/writes, when it is over: its number, when it
+began (seconds since 1970), how many seconds it took, and `acknowledged` or `failed`. At the end
+DIRECTORY/summary.json says how many there were, how many failed, and how long the slowest took.
+`writer.py verify DEVICE DIRECTORY` then reads the blocks back: each must hold the last write to it
+that was acknowledged.
 """
 
 import contextlib
@@ -23,6 +24,8 @@ from pathlib import Path
 BLOCK = 4096
 BLOCKS = 4096
 INTERVAL = 0.020
+#: Bytes that are read back at once.
+CHUNK = 256 * BLOCK
 HEADER = struct.Struct("<Q")
 
 
@@ -38,11 +41,11 @@ def offset(sequence: int) -> int:
 
 
 @contextlib.contextmanager
-def opened(device: str) -> Iterator[tuple[int, mmap.mmap]]:
-    """The device without caches, and a buffer aligned as that demands."""
+def opened(device: str, size: int = BLOCK) -> Iterator[tuple[int, mmap.mmap]]:
+    """The device without caches, and a buffer of SIZE bytes aligned as that demands."""
     descriptor = os.open(device, os.O_RDWR | os.O_DIRECT | os.O_SYNC)
     try:
-        with mmap.mmap(-1, BLOCK) as buffer:
+        with mmap.mmap(-1, size) as buffer:
             yield descriptor, buffer
     finally:
         os.close(descriptor)
@@ -58,22 +61,25 @@ def run(device: str, directory: Path) -> dict[str, float]:
 
     signal.signal(signal.SIGTERM, end)
     directory.mkdir(parents=True, exist_ok=True)
-    sequence = errors = acknowledged = 0
+    # By the clock: on a block that an earlier writer left, a lost write would not be seen else.
+    sequence = time.time_ns() // 1_000_000
+    errors = acknowledged = 0
     worst = 0.0
-    with opened(device) as (target, buffer), open(directory / "acknowledged", "w") as notes:
+    with opened(device) as (target, buffer), open(directory / "writes", "w") as notes:
         while not stop:
             buffer[:] = pattern(sequence)
-            began = time.monotonic()
+            moment, began, outcome = time.time(), time.monotonic(), "acknowledged"
             try:
                 if os.pwrite(target, buffer, offset(sequence)) != BLOCK:
                     raise OSError("short write")
             except OSError as error:
                 errors += 1
+                outcome = "failed"
                 print(f"write {sequence}: {error}", file=sys.stderr, flush=True)
             else:
                 acknowledged += 1
-                print(sequence, file=notes, flush=True)
             took = time.monotonic() - began
+            print(sequence, f"{moment:.3f} {took:.4f}", outcome, file=notes, flush=True)
             worst = max(worst, took)
             sequence += 1
             time.sleep(max(INTERVAL - took, 0))
@@ -85,13 +91,20 @@ def run(device: str, directory: Path) -> dict[str, float]:
 def verify(device: str, directory: Path) -> dict[str, int]:
     """Read every acknowledged block back; return how many there are and how many are wrong."""
     last = {}
-    for line in (directory / "acknowledged").read_text().split():
-        last[offset(int(line))] = int(line)
+    for line in (directory / "writes").read_text().splitlines():
+        number, *_, outcome = line.split()
+        if outcome == "acknowledged":
+            last[offset(int(number))] = int(number)
     lost = 0
-    with opened(device) as (source, buffer):
-        for position, sequence in last.items():
-            os.preadv(source, [buffer], position)
-            lost += buffer[:] != pattern(sequence)
+    with opened(device, CHUNK) as (source, buffer):
+        read = -1
+        for position, sequence in sorted(last.items()):
+            start = position // CHUNK * CHUNK
+            if start != read:
+                os.preadv(source, [buffer], start)
+                read = start
+            block = buffer[position - start : position - start + BLOCK]
+            lost += block != pattern(sequence)
     return {"verified": len(last), "lost": lost}
 
 
