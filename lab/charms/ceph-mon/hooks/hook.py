@@ -29,22 +29,23 @@ def main() -> None:
         raise
     with MonitorClient() as monitor:
         juju.tell("application-version-set", monitor.ask("version")["version"].split()[2])
+        addresses = [address, *config["further-addresses"].split()]
         for relation_id in juju.ask("relation-ids", ENDPOINT):
-            serve(relation_id, monitor, address)
+            serve(relation_id, monitor, addresses)
     juju.tell("status-set", "active", "Unit is ready and clustered")
 
 
-def serve(relation_id: str, monitor: MonitorClient, address: str) -> None:
-    """Give the clients of one relation their key, the monitor's address, and their answers."""
+def serve(relation_id: str, monitor: MonitorClient, addresses: list[str]) -> None:
+    """Give the clients of one relation their key, the monitors' addresses, and their answers."""
     if juju.ask("is-leader"):
-        addresses = {"ceph-mon-public-addresses": json.dumps([address])}
-        juju.set_relation(relation_id, addresses, app=True)
+        told = {"ceph-mon-public-addresses": json.dumps(addresses)}
+        juju.set_relation(relation_id, told, app=True)
     own = juju.ask("relation-get", "-r", relation_id, "-", os.environ["JUJU_UNIT_NAME"])
     answers = {key: value for key, value in own.items() if key.startswith("broker-rsp-")}
     for unit in juju.ask("relation-list", "-r", relation_id):
         remote = juju.ask("relation-get", "-r", relation_id, "-", unit)
         client = remote.get("application-name") or unit.partition("/")[0]
-        access = {"auth": "cephx", "ceph-public-address": address}
+        access = {"auth": "cephx", "ceph-public-address": addresses[0]}
         juju.set_relation(relation_id, {**access, "key": monitor.client_key(client)})
         for command in broker.osd_settings(remote.get("osd-settings"), monitor.ask("config dump")):
             monitor.run(command)

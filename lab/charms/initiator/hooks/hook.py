@@ -21,26 +21,27 @@ SETTINGS = Path("/etc/iscsi/iscsid.conf")
 
 def main() -> None:
     """Converge: the same work in every hook."""
+    config = juju.ask("config-get")
+    files = CHARM / "files" / config["settings"]
     # before the packages: their daemons start right away, and must find all of this
-    write_settings()
+    write_settings(config["initiator-name"], files)
     for module in MODULES:
         run("modprobe", module)
     if not shutil.which("multipathd"):
         juju.tell("status-set", "maintenance", "Installing packages")
         run("apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES)
     settings = SETTINGS.read_text()
-    advised = (CHARM / "files" / "iscsid.conf").read_text()
-    wanted = records.with_values(settings, records.values(advised))
+    wanted = records.with_values(settings, records.values((files / "iscsid.conf").read_text()))
     if settings != wanted:
         SETTINGS.write_text(wanted)
     run("systemctl", "start", "iscsid.socket", "multipathd")
     juju.tell("status-set", "active", "Unit is ready")
 
 
-def write_settings() -> None:
+def write_settings(name: str, files: Path) -> None:
     """Write this initiator's name, its modules and multipath's settings."""
     unit = os.environ["JUJU_UNIT_NAME"].replace("/", "-")
-    name = juju.ask("config-get")["initiator-name"] or f"iqn.2024-11.com.example.lab:{unit}"
+    name = name or f"iqn.2024-11.com.example.lab:{unit}"
     text = f"InitiatorName={name}\n"
     NAME_FILE.parent.mkdir(exist_ok=True)
     if not NAME_FILE.exists() or NAME_FILE.read_text() != text:
@@ -49,7 +50,7 @@ def write_settings() -> None:
         if shutil.which("iscsid"):
             run("systemctl", "restart", "iscsid")
     Path("/etc/modules-load.d/initiator.conf").write_text("\n".join(MODULES) + "\n")
-    multipath = (CHARM / "files" / "multipath.conf").read_text()
+    multipath = (files / "multipath.conf").read_text()
     if not MULTIPATH.exists() or MULTIPATH.read_text() != multipath:
         MULTIPATH.write_text(multipath)
         if shutil.which("multipathd"):
