@@ -1,6 +1,6 @@
 """Benchmarks by name; without one, what a hook costs.
 
-python benchmarks [update-status|scale] [OPTIONS]
+python benchmarks [update-status|scale|stall] [OPTIONS]
 """
 
 import runpy
@@ -10,6 +10,7 @@ from pathlib import Path
 BENCHMARKS = {
     "update-status": "update_status.py",
     "scale": "scale.py",
+    "stall": "stall.py",
 }
 
 

@@ -47,6 +47,23 @@ answer = urllib.request.urlopen(request, timeout=30, context=context)
 sys.stdout.write(answer.read().decode())
 """
 
+#: Makes an archive in DIRECTORY, the first argument, with ceph-iscsi as it is, of a later version:
+#: VERSION, the second one, is put behind its own.
+LATER_PACKAGE = """
+set -e
+rm -rf $1 /srv/package; mkdir -p $1 /srv/package
+cd /srv/package
+apt-get download -qq ceph-iscsi
+dpkg-deb -R ceph-iscsi_*.deb content
+sed -i "s/^Version: .*/&$2/" content/DEBIAN/control
+dpkg-deb -b content $1/ceph-iscsi_later.deb > /dev/null
+cd $1
+dpkg-deb -f ceph-iscsi_later.deb > Packages
+echo "Filename: ./ceph-iscsi_later.deb" >> Packages
+echo "Size: $(stat -c %s ceph-iscsi_later.deb)" >> Packages
+echo "SHA256: $(sha256sum ceph-iscsi_later.deb | cut -d ' ' -f 1)" >> Packages
+"""
+
 
 @dataclass(frozen=True)
 class Client:
@@ -287,7 +304,10 @@ class Model:
 
         def all_later() -> bool:
             self._note(self.juju.status())
-            return all(self.started_at(unit) > before for unit, before in since.items())
+            try:
+                return all(self.started_at(unit) > before for unit, before in since.items())
+            except jubilant.CLIError:  # a host that is busy restarting does not answer
+                return False
 
         self.wait_for(all_later, timeout)
 
@@ -342,6 +362,24 @@ class Model:
         """The gateway that leads its application."""
         units = self.juju.status().apps[GATEWAY].units
         return next(name for name, unit in units.items() if unit.leader)
+
+    def offer_later_package(self, number: int = 1) -> tuple[str, str]:
+        """Have a later ceph-iscsi in an archive on each gateway.
+
+        :returns: the archive as a value of `source`, and what the version ends with
+        """
+        directory, suffix = f"/srv/later{number}", f"+later{number}"
+        for unit in self.gateways():
+            self.run_on(unit, "sh", "-c", LATER_PACKAGE, "sh", directory, suffix)
+        return f"deb [trusted=yes] file:{directory} ./", suffix
+
+    def revisions(self) -> set[str]:
+        """Revisions of the charm that the gateways have."""
+        agents = "/var/lib/juju/agents/unit-{}/charm/revision"
+        return {
+            self.look(unit, "sudo", "cat", agents.format(unit.replace("/", "-")))
+            for unit in self.gateways()
+        }
 
     def serve_again(self, unit: str) -> None:
         """Start a gateway's daemons that were stopped, and wait until it listens again."""
@@ -424,6 +462,11 @@ class Model:
             self.run_on(self.initiator, "systemctl", "stop", "writer")
         summary |= json.loads(self.run_on(self.initiator, "cat", f"{notes}/summary.json"))
         summary |= json.loads(self.run_on(self.initiator, writer, "verify", device, notes))
+
+    def written(self) -> list[tuple[float, float]]:
+        """When each of the last writer's writes began (seconds since 1970); seconds it took."""
+        lines = self.look(INITIATOR, "sudo", "cat", "/root/writer/writes").splitlines()
+        return [(float(began), float(took)) for _, began, took, _ in map(str.split, lines)]
 
     # What was seen
 

@@ -6,22 +6,6 @@ from harness import CHARM, FIRST, GATEWAY, UNDRAINED, Model
 WAITING = ("waiting", "Waiting for its turn to restart")
 DRAINING = ("maintenance", "Restarting: draining")
 
-#: Makes an archive in /srv/later with ceph-iscsi as it is, of a later version.
-LATER_PACKAGE = """
-set -e
-rm -rf /srv/later /srv/package; mkdir -p /srv/later /srv/package
-cd /srv/package
-apt-get download -qq ceph-iscsi
-dpkg-deb -R ceph-iscsi_*.deb content
-sed -i 's/^Version: .*/&+later1/' content/DEBIAN/control
-dpkg-deb -b content /srv/later/ceph-iscsi_later.deb > /dev/null
-cd /srv/later
-dpkg-deb -f ceph-iscsi_later.deb > Packages
-echo "Filename: ./ceph-iscsi_later.deb" >> Packages
-echo "Size: $(stat -c %s ceph-iscsi_later.deb)" >> Packages
-echo "SHA256: $(sha256sum ceph-iscsi_later.deb | cut -d ' ' -f 1)" >> Packages
-"""
-
 
 @pytest.fixture(autouse=True)
 def all_paths(disk: Model):
@@ -48,26 +32,17 @@ def test_a_change_of_the_options_restarts_one_gateway_after_the_other(disk: Mode
 
 
 def test_a_refresh_to_the_same_charm_restarts_nothing(disk: Model):
-    def revisions() -> set[str]:
-        agents = "/var/lib/juju/agents/unit-{}/charm/revision"
-        return {
-            disk.look(unit, "sudo", "cat", agents.format(unit.replace("/", "-")))
-            for unit in disk.gateways()
-        }
-
-    started, old = disk.all_started_at(), revisions()
+    started, old = disk.all_started_at(), disk.revisions()
     disk.juju.refresh(GATEWAY, path=CHARM)
-    disk.wait_for(lambda: old.isdisjoint(revisions()))
+    disk.wait_for(lambda: old.isdisjoint(disk.revisions()))
     disk.settle(GATEWAY)
     assert disk.all_started_at() == started
 
 
 def test_another_source_upgrades_one_gateway_after_the_other(disk: Model, figures):
-    for unit in disk.gateways():
-        disk.run_on(unit, "sh", "-c", LATER_PACKAGE)
+    source, suffix = disk.offer_later_package()
     started = disk.all_started_at()
     with disk.writing() as summary:
-        source = "deb [trusted=yes] file:/srv/later ./"
         disk.juju.config(GATEWAY, {"source": source}, reset="loglevel")
         disk.wait_restarted(started)
         disk.settle(GATEWAY)
@@ -77,7 +52,7 @@ def test_another_source_upgrades_one_gateway_after_the_other(disk: Model, figure
     assert WAITING in [said[1:] for said in disk.seen]
     for unit in disk.gateways():
         version = disk.run_on(unit, "dpkg-query", "-W", "-f", "${Version}", "ceph-iscsi")
-        assert version.endswith("+later1")
+        assert version.endswith(suffix)
     started = disk.all_started_at()
     disk.juju.config(GATEWAY, reset="source")
     disk.settle(GATEWAY)

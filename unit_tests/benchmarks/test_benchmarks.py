@@ -29,6 +29,7 @@ def entry(monkeypatch):
         ([], "update_status.py", []),
         (["--runs", "3"], "update_status.py", ["--runs", "3"]),
         (["scale", "--disks", "9"], "scale.py", ["--disks", "9"]),
+        (["stall", "--only", "pause"], "stall.py", ["--only", "pause"]),
     ],
 )
 def test_the_first_word_names_the_benchmark(entry, arguments, file, rest):
@@ -38,5 +39,7 @@ def test_the_first_word_names_the_benchmark(entry, arguments, file, rest):
 
 
 def test_an_unknown_one_is_refused_with_those_that_are_there(entry):
-    with pytest.raises(SystemExit, match="no benchmark 'speed'; there are: update-status, scale"):
+    with pytest.raises(
+        SystemExit, match="no benchmark 'speed'; there are: update-status, scale, stall"
+    ):
         entry.main(["speed"])
