@@ -150,6 +150,17 @@ class Model:
         curl = ("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}")
         return int(self.run_on(asking, *curl, url))
 
+    def api_passwords(self, unit: str) -> list[str]:
+        """The lines of UNIT's file with passwords: of the one that is used, and of another."""
+        return self.run_on(
+            unit, "grep", "api_password", "/etc/ceph/iscsi-gateway.cfg"
+        ).splitlines()
+
+    def rotated(self, before: list[str]) -> bool:
+        """Whether all gateways use another password than the lines BEFORE say, and no second."""
+        lines = [self.api_passwords(unit) for unit in self.gateways()]
+        return all(now[0] != before[0] and now[1] == "other_api_password =" for now in lines)
+
     def bag(self, unit: str, endpoint: str, reader: str) -> dict[str, str]:
         """UNIT's data bag as READER sees it over READER's ENDPOINT."""
         shown = json.loads(self.juju.cli("show-unit", reader, "--format", "json"))[reader]

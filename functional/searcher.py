@@ -3,26 +3,34 @@
 
 ``searcher.py remember``  keep the secrets that there are now, for later searches
 ``searcher.py search``    tell, as a JSON list, where a secret is
+``searcher.py watch``     look at all processes again and again until it is ended; WATCHED then
+                          tells, as JSON, which were ``seen`` and where a secret was ``found``
 
 It reads the secrets itself, from where they belong, so that nobody has to tell it one. What it
-keeps is for root alone, in one directory; the text DECOY in it counts as a secret as well.
+keeps is for root alone, in one directory; the text DECOY in it counts as a secret as well. Of a
+secret that a process had, no more than a fingerprint is told.
 """
 
 import base64
 import configparser
+import hashlib
 import http.client
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 NOTES = Path("/root/searcher")
-KNOWN, DECOY = NOTES / "known", NOTES / "decoy"
+KNOWN, DECOY, WATCHED = NOTES / "known", NOTES / "decoy", NOTES / "watched"
 NOBODY = 65534
+#: Seconds between two looks at all processes.
+PAUSE = 0.02
 # What root may find in its own files is what they are for: logs, leftovers and homes are not.
 ROOTS_OWN = ("/home", "/root", "/var/log", tempfile.gettempdir())
 # No files on the disk, or what packages hold.
@@ -35,7 +43,7 @@ SKIPPED = {
 
 def main(what):
     NOTES.mkdir(mode=0o700, exist_ok=True)
-    {"remember": remember, "search": search}[what]()
+    {"remember": remember, "search": search, "watch": watch}[what]()
 
 
 # Secrets
@@ -123,6 +131,61 @@ def as_nobody(secrets):
         text = file.read()
     os.wait()
     return json.loads(text)
+
+
+# Watching
+
+
+def watch():
+    """Look at the processes until ended; then, when all secrets are known, tell who had one."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    looked, texts = set(), {}
+    try:
+        while True:
+            look(looked, texts)
+            time.sleep(PAUSE)
+    finally:
+        secrets = remembered() | {secret.encode() for secret in present()}
+        found = {
+            (*where, hashlib.sha256(secret).hexdigest()[:16])
+            for text, where in texts.items()
+            for secret in secrets
+            if secret in text
+        }
+        seen = {name for _, name, _ in texts.values()}
+        WATCHED.write_text(json.dumps({"found": sorted(found), "seen": sorted(seen)}))
+
+
+def look(looked, texts):
+    """Add what processes show to TEXTS: to whom, the process's name, command line or environment.
+
+    LOOKED has the processes with their command lines whose environment is there already.
+    """
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        text, who = shown(pid, "cmdline")
+        if not text or (pid, text) in looked:
+            continue
+        looked.add((pid, text))
+        name = shown(pid, "comm")[0].decode(errors="replace").strip()
+        texts.setdefault(text, (who, name, "cmdline"))
+        text, who = shown(pid, "environ")
+        texts.setdefault(text, (who, name, "environ"))
+
+
+def shown(pid, what):
+    """The text of a process's file, empty if it is gone, and who can read it."""
+    for user, who in ((NOBODY, "a common user"), (0, "root")):
+        try:
+            os.seteuid(user)
+            with open(f"/proc/{pid}/{what}", "rb") as file:
+                return file.read(), who
+        except PermissionError:
+            continue
+        except OSError:
+            break
+        finally:
+            os.seteuid(0)
+    return b"", "nobody"
 
 
 def files(roots):

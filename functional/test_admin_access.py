@@ -137,23 +137,18 @@ def asking(model: Model, unit: str, *arguments: str) -> Iterator[dict[str, int]]
     answers |= json.loads(model.run_on(unit, "cat", notes))
 
 
-def password(model: Model, unit: str) -> list[str]:
-    """The lines of a gateway's file with passwords."""
-    return model.run_on(unit, "grep", "api_password", CONFIG).splitlines()
-
-
 def test_another_password_comes_into_use_and_nobody_is_locked_out_meanwhile(
     consumer: Model, figures
 ):
     names = [consumer.run_on(unit, "hostname", "--fqdn").strip() for unit in consumer.gateways()]
-    old, before = password(consumer, "ceph-iscsi/0"), daemons(consumer)
+    old, before = consumer.api_passwords("ceph-iscsi/0"), daemons(consumer)
     with contextlib.ExitStack() as stack:
         seen = [stack.enter_context(asking(consumer, consumer.consumer(), "clients"))]
         for unit in consumer.gateways():
             seen.append(stack.enter_context(asking(consumer, unit, "gateways", *names)))
         told = consumer.action(consumer.leader(), "rotate-admin-password")
         assert told["outcome"].startswith("begun; waiting for ceph-iscsi/")
-        consumer.wait(lambda status: rotated(consumer, old))
+        consumer.wait(lambda status: consumer.rotated(old))
         consumer.settle(GATEWAY, CONSUMER)
     figures["asked while the password changes"] = str(seen)
     for answers in seen:
@@ -165,12 +160,6 @@ def test_another_password_comes_into_use_and_nobody_is_locked_out_meanwhile(
     former = old[0].partition(" = ")[2]
     results = consumer.action(consumer.consumer(), "get-config", password=former)
     assert set(json.loads(results["codes"]).values()) == {401}
-
-
-def rotated(model: Model, old: list[str]) -> bool:
-    """Whether every gateway has another password than the OLD lines say, and no second one."""
-    lines = [password(model, unit) for unit in model.gateways()]
-    return all(now[0] != old[0] and now[1] == "other_api_password =" for now in lines)
 
 
 def test_the_checklist_tells_what_is_not_as_it_should_be(consumer: Model):
