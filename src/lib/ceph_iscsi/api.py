@@ -16,7 +16,7 @@ GATEWAY_CFG = Path("/etc/ceph/iscsi-gateway.cfg")
 # Seconds to connect and to answer; the API reads its state from the cluster on each request.
 TIMEOUTS = (5, 30)
 # The same for a gateway that goes through all of a target's disks and clients.
-REPLAY_TIMEOUTS = (5, 300)
+REPLAY_TIMEOUTS = (5, 600)
 
 
 @dataclass(frozen=True)
