@@ -31,6 +31,7 @@ ORDER = (
     "requests",
     "names",
     "status",
+    "zaza",
     "power_cut",
     "admin_access",
     "tls",

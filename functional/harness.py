@@ -3,6 +3,8 @@
 import contextlib
 import itertools
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jubilant
+import yaml
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
@@ -94,6 +97,12 @@ FIRST = Client(
 SECOND = Client(
     "iqn.2024-11.com.example.lab:elsewhere", "second-user", "second-passwrd", "disk-two"
 )
+
+
+def zaza_classes() -> list[str]:
+    """The test classes in src/tests/tests.yaml that are for any model."""
+    listed = yaml.safe_load((REPOSITORY / "src" / "tests" / "tests.yaml").read_text())["tests"]
+    return [entry for entry in listed if isinstance(entry, str)]
 
 
 def _given(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -349,7 +358,9 @@ class Model:
         """Run create-target for CLIENT on UNIT, or the first one; CHANGED parameters replace
         CLIENT's."""
         unit = unit or self.gateways()[0]
-        return self.juju.run(unit, "create-target", client.parameters(**changed), wait=180).results
+        return self.juju.run(
+            unit, "create-target", client.parameters(**changed), wait=ACTION_LIMIT
+        ).results
 
     def refusal(self, client: Client, unit: str | None = None, **changed: str) -> str:
         """Run a create-target that must fail; return the message it fails with."""
@@ -358,6 +369,14 @@ class Model:
         except jubilant.TaskError as error:
             return error.task.message
         raise AssertionError(f"create-target succeeded: {results}")
+
+    def zaza(self, name: str) -> None:
+        """Run a zaza test class (`tests.iscsi.TLSTest`) on the model; it prints how it goes."""
+        functest = Path(sys.executable).with_name("functest-test")
+        options = ("--model", str(self.juju.model), "--tests", name)
+        command = [REPOSITORY / "lab" / "zaza", functest, *options]
+        done = subprocess.run(command, cwd=REPOSITORY / "src", check=False)
+        assert done.returncode == 0, f"{name} failed"
 
     def power(self, unit: str, state: str) -> None:
         """Cut the power of UNIT's host (STATE `off`) or give it back (`on`)."""

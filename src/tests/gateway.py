@@ -3,6 +3,8 @@
 All goes through zaza.model, so the classes run wherever zaza does.
 """
 
+import json
+import re
 import shlex
 import time
 import unittest
@@ -12,7 +14,6 @@ from dataclasses import dataclass
 import zaza.model
 from zaza.charm_lifecycle import utils
 
-APPLICATION = "ceph-iscsi"
 CEPH = "ceph-mon"
 INITIATOR = "initiator"
 READY = "Unit is ready"
@@ -33,9 +34,16 @@ def first_unit(application: str) -> str:
     return zaza.model.get_first_unit_name(application)
 
 
+def application() -> str:
+    """Name of the application with the charm that is tested; it need not be the charm's."""
+    charm = re.compile(rf"(.*[:/])?{utils.get_charm_config()['charm_name']}(-\d+)?")
+    deployed = zaza.model.get_status().applications
+    return next(name for name, shown in deployed.items() if charm.fullmatch(shown["charm"]))
+
+
 def gateways() -> list[str]:
     """Names of the gateways' units."""
-    return [unit.name for unit in zaza.model.get_units(APPLICATION)]
+    return [unit.name for unit in zaza.model.get_units(application())]
 
 
 def address(unit: str) -> str:
@@ -53,9 +61,10 @@ def action(unit: str, name: str, **parameters: object) -> dict[str, str]:
 def settle() -> None:
     """Wait until the gateways say that they are ready, all others that they are active, and no
     agent has anything to do."""
-    states = utils.get_charm_config(fatal=False).get("target_deploy_status", {})
+    states = utils.get_charm_config().get("target_deploy_status", {})
+    ours = application()
     for name in zaza.model.get_status().applications:
-        if name != APPLICATION:
+        if name != ours:
             states.setdefault(name, {"workload-status-message-regex": ""})
     zaza.model.wait_for_application_states(states=states, timeout=PATIENCE)
 
@@ -91,6 +100,19 @@ class Disk:
         }
         return action(unit, "create-target", **(parameters | changed))
 
+    def portals(self, unit: str) -> list[str]:
+        """Addresses of the target's portals as a unit knows them, one for each gateway."""
+        told = json.loads(action(unit, "list-targets", iqn=self.iqn)["targets"])
+        (target,) = told["targets"]
+        found = [each for gateway in target["gateways"] for each in gateway["portals"]]
+        return [f"[{each}]" if ":" in each else each for each in found]
+
+    def delete(self, unit: str, **pools: str) -> None:
+        """Delete it on a unit, with its image; POOLS if they are not those of the options."""
+        action(unit, "delete-target", iqn=self.iqn, i_really_mean_it=True)
+        sure = {"remove_image": True, "i_really_mean_it": True}
+        action(unit, "delete-disk", image_name=self.image, **sure, **pools)
+
 
 def initiator_name() -> str:
     """The initiator's own IQN."""
@@ -117,10 +139,12 @@ class Initiator:
             "username": self.disk.username,
             "password": self.disk.password,
         }
-        self.run(f"iscsiadm -m discovery -t sendtargets -p {next(iter(portals))}")
+        portal = shlex.quote(next(iter(portals)))
+        commands = [f"iscsiadm -m discovery -t sendtargets -p {portal}"]
         for name, value in settings.items():
-            self.run(f"{node} -o update -n node.session.auth.{name} -v {shlex.quote(value)}")
-        self.run(f"{node} --login")
+            value = shlex.quote(value)
+            commands.append(f"{node} -o update -n node.session.auth.{name} -v {value}")
+        self.run(" && ".join([*commands, f"{node} --login"]))
         wait(self.device, f"a multipath device of {self.disk.iqn}")
 
     def logout(self) -> None:
@@ -143,16 +167,12 @@ class Initiator:
 
     def device(self) -> str:
         """The name of the multipath device, empty as long as there is none."""
-        for disk in self.disks():
-            lines = self.run(f"lsblk --list --noheadings --output NAME,TYPE /dev/{disk}")
-            for name, kind in map(str.split, lines.splitlines()):
-                if kind == "mpath":
-                    return name
-        return ""
-
-    def path(self) -> str:
-        """Where the device is."""
-        return f"/dev/mapper/{self.device()}"
+        disks = [f"/dev/{disk}" for disk in self.disks()]
+        if not disks:
+            return ""
+        lines = self.run(f"lsblk --list --noheadings --output NAME,TYPE {' '.join(disks)}")
+        found = [line.split() for line in lines.splitlines()]
+        return next((name for name, kind in found if kind == "mpath"), "")
 
     def ready_paths(self) -> int:
         """How many of the device's paths work."""
@@ -168,7 +188,7 @@ class Initiator:
     def write(self) -> str:
         """Make a file system on the device with a file in it; return the file's checksum."""
         return self._mounted(
-            f"mkfs.ext4 -q -F {self.path()}",
+            "mkfs.ext4 -q -F $device",
             "head -c 16M /dev/urandom > $where/data; sync; sha256sum < $where/data",
         )
 
@@ -178,8 +198,8 @@ class Initiator:
 
     def _mounted(self, before: str, command: str) -> str:
         return self.run(
-            f"set -e; {before}; where=$(mktemp -d); mount {self.path()} $where;"
-            f" {command}; umount $where; rmdir $where"
+            f"set -e; device=/dev/mapper/{self.device()}; {before}; where=$(mktemp -d);"
+            f" mount $device $where; {command}; umount $where; rmdir $where"
         )
 
 
@@ -191,11 +211,13 @@ class GatewayTest(unittest.TestCase):
         """See who there is; a model in which something is wrong already is no ground for tests."""
         super().setUpClass()
         settle()
+        cls.application = application()
         cls.gateways = gateways()
 
     def assert_status(self, unit: str, status: str, message: str) -> None:
         """Assert what a unit says."""
-        shown = zaza.model.get_status().applications[APPLICATION]["units"][unit]["workload-status"]
+        units = zaza.model.get_status().applications[self.application]["units"]
+        shown = units[unit]["workload-status"]
         self.assertEqual((shown["status"], shown["info"]), (status, message))
 
     def assert_refused(self, told: str, unit: str, name: str, **parameters: object) -> None:
@@ -206,7 +228,7 @@ class GatewayTest(unittest.TestCase):
 
 
 class DiskTest(GatewayTest):
-    """A target of the class's own, which the initiator is logged in to."""
+    """A target of the class's own, which the initiator is logged in to; nothing of it stays."""
 
     disk: Disk
 
@@ -214,14 +236,21 @@ class DiskTest(GatewayTest):
     def setUpClass(cls) -> None:
         """Create the target and log in."""
         super().setUpClass()
-        cls.create()
         cls.initiator = Initiator(cls.disk)
-        cls.addClassCleanup(cls.initiator.logout)
         cls.initiator.logout()
-        cls.initiator.login([address(unit) for unit in cls.gateways])
+        cls.addClassCleanup(cls.delete)
+        cls.create()
+        cls.addClassCleanup(cls.initiator.logout)
+        cls.portals = cls.disk.portals(cls.gateways[0])
+        cls.initiator.login(cls.portals)
         cls.initiator.wait_paths(len(cls.gateways))
 
     @classmethod
     def create(cls) -> None:
         """Create the target, in the pools of the charm's options."""
         cls.disk.create(cls.gateways[0])
+
+    @classmethod
+    def delete(cls) -> None:
+        """Delete the target with its disk."""
+        cls.disk.delete(cls.gateways[0])

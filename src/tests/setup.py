@@ -2,7 +2,7 @@
 
 import zaza.model
 
-from tests.gateway import INITIATOR, first_unit, run, settle, wait
+from tests.gateway import INITIATOR, first_unit, gateways, run, settle, wait
 
 #: What the gateway's README recommends.
 MULTIPATH = """
@@ -59,11 +59,11 @@ def vault() -> None:
             "vault", name, action_params=parameters, raise_on_failure=True
         )
     settle()
-    for gateway in zaza.model.get_units("ceph-iscsi"):
+    for gateway in gateways():
         wait(
-            lambda unit=gateway.name: (
+            lambda unit=gateway: (
                 zaza.model.run_on_unit(unit, "test -s /etc/ceph/iscsi-gateway.crt")["Code"] == "0"
             ),
-            f"a certificate on {gateway.name}",
+            f"a certificate on {gateway}",
         )
     settle()

@@ -1,5 +1,8 @@
 """The initiator of the zaza classes: what it reads from iscsiadm, lsblk and multipathd."""
 
+import json
+from types import SimpleNamespace
+
 import pytest
 import zaza_backend
 
@@ -55,7 +58,7 @@ def test_disks_are_those_of_the_target_one_for_each_path(initiator):
 
 
 def test_the_device_is_the_multipath_one_above_them(initiator):
-    assert initiator.path() == "/dev/mapper/mpatha"
+    assert initiator.device() == "mpatha"
 
 
 def test_only_working_paths_of_the_target_count(initiator):
@@ -68,21 +71,38 @@ def test_the_initiators_name_is_the_hosts_own(initiator):
 
 def test_login_sets_chap_before_it_logs_in(initiator):
     initiator.login(["10.0.0.2", "10.0.0.1"])
-    settings = [command for command in initiator.commands if "node.session.auth" in command]
+    commands = initiator.commands[0].split(" && ")
+    settings = [command for command in commands if "node.session.auth" in command]
     assert [command.split()[-2:] for command in settings] == [
         ["-v", "CHAP"],
         ["-v", "zaza-user"],
         ["-v", "zaza-password"],
     ]
-    assert initiator.commands[0].endswith("-p 10.0.0.2")
-    login = initiator.commands.index(f"iscsiadm -m node -T {IQN} --login")
-    assert login > max(initiator.commands.index(command) for command in settings)
+    assert commands[0].endswith("-p 10.0.0.2")
+    assert commands[-1] == f"iscsiadm -m node -T {IQN} --login"
 
 
 def test_who_is_not_logged_in_needs_no_logout(initiator, monkeypatch):
     monkeypatch.setitem(ANSWERS, "iscsiadm -m session", "iscsiadm: No active sessions.\n")
     initiator.logout()
     assert len(initiator.commands) == 1
+
+
+def test_the_portals_are_those_of_the_target_whatever_their_family(monkeypatch):
+    gateways = [{"portals": ["10.0.0.1"]}, {"portals": ["fd86::12"]}]
+    told = {"targets": json.dumps({"targets": [{"iqn": IQN, "gateways": gateways}]})}
+    monkeypatch.setattr(gateway, "action", lambda unit, name, iqn: told if iqn == IQN else {})
+    portals = gateway.Disk(IQN, "image").portals("ceph-iscsi/0")
+    assert portals == ["10.0.0.1", "[fd86::12]"]
+
+
+@pytest.mark.parametrize("url", ["local:ceph-iscsi-0", "ch:amd64/jammy/ceph-iscsi-12"])
+def test_the_application_is_the_one_with_the_charm(monkeypatch, url):
+    charms = {"proxy": "local:ceph-iscsi-proxy-1", "storage-gw": url, "mon": "ch:ceph-mon-3"}
+    status = SimpleNamespace(applications={name: {"charm": charms[name]} for name in charms})
+    monkeypatch.setattr(gateway.zaza.model, "get_status", lambda: status)
+    monkeypatch.setattr(gateway.utils, "get_charm_config", lambda: {"charm_name": "ceph-iscsi"})
+    assert gateway.application() == "storage-gw"
 
 
 def test_what_does_not_come_true_is_told(monkeypatch):
