@@ -3,9 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -135,18 +135,17 @@ def record(
     saving = Lock()
 
     def run(number: int, where: str) -> None:
-        model = Model(
-            lab.model(f"{where}-{number + 1}"), charms[number][1], staged=where == "stage"
-        )
+        recording, charm = recordings[number], charms[number][1]
         other = charms[1 - number][1] if len(charms) == 2 else None
-        recording = recordings[number]
-        for scenario in chosen[where]:
-            scene = scenarios.play(scenario, model, other)
-            told = f"{recording.charm}: {scenario.name} ({where}): {scene.seconds:.0f} s"
-            console.print(f"{told}, {scene.error or 'done'}", markup=False, highlight=False)
-            with saving:
-                recording.scenes[scenario.name] = scene
-                recording.save(directory / f"recording-{number + 1}.json")
+        with lab.model(f"{where}-{number + 1}") as juju:
+            model = Model(juju, charm, staged=where == "stage")
+            for scenario in chosen[where]:
+                scene = scenarios.play(scenario, model, other)
+                told = f"{recording.charm}: {scenario.name} ({where}): {scene.seconds:.0f} s"
+                console.print(f"{told}, {scene.error or 'done'}", markup=False, highlight=False)
+                with saving:
+                    recording.scenes[scenario.name] = scene
+                    recording.save(directory / f"recording-{number + 1}.json")
 
     with Lab(keep=keep) as lab, ThreadPoolExecutor(len(models)) as pool:
         for done in [pool.submit(run, *model) for model in models]:
@@ -177,12 +176,15 @@ class Lab:
         if not self._keep:
             _lab("destroy")
 
-    def model(self, name: str) -> jubilant.Juju:
-        """A model, which is there only if the lab was kept."""
+    @contextmanager
+    def model(self, name: str) -> Iterator[jubilant.Juju]:
+        """A model, gone at the end unless the lab is kept; it is there before if that was."""
         juju = jubilant.Juju(model=name, cli_binary=str(COMMAND), wait_timeout=600)
         if f'"{name}"' not in juju.cli("models", "--format", "json", include_model=False):
             juju.add_model(name)
-        return juju
+        yield juju
+        if not self._keep:
+            juju.destroy_model(name, force=True)
 
 
 def _lab(*command: str) -> None:

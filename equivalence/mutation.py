@@ -4,7 +4,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,8 @@ from equivalence.model import Model
 from equivalence.record import Recording
 
 HERE = Path(__file__).resolve().parent
+#: Gives a model by its name, for as long as it is needed.
+Models = Callable[[str], AbstractContextManager[jubilant.Juju]]
 
 
 class MutantError(Exception):
@@ -121,13 +123,12 @@ def verdict(
 
 def run(
     charm: Path,
-    models: Callable[[str], jubilant.Juju],
+    models: Models,
     console: Console,
     wanted: Sequence[str] = (),
 ) -> bool:
     """Judge mutants, on stages; print what was found; whether all were caught and named.
 
-    :param models: gives a model by its name
     :param wanted: scenarios whose mutants are judged, all if there are none
     """
     chosen = tuple(mutant for mutant in load() if not wanted or mutant.scenario in wanted)
@@ -174,21 +175,23 @@ def run(
 def _faults(
     charm: Path,
     names: Sequence[str],
-    models: Callable[[str], jubilant.Juju],
+    models: Models,
     model: str,
     console: Console,
 ) -> dict[str, str]:
     """Faults of a charm in some scenarios, on a stage in a model of its own."""
     recording = Recording(str(charm), package.framework(charm))
-    for name in names:
-        if name == "package":
-            recording.scenes[name] = scenarios.play_package(charm)
-            continue
-        scenario = next(known for known in scenarios.SCENARIOS if known.name == name)
-        stage = Model(models(model), charm, staged=True)
-        recording.scenes[name] = scene = scenarios.play(scenario, stage)
-        told = f"{model}: {name}: {scene.seconds:.0f} s, {scene.error or 'done'}"
-        console.print(told, markup=False, highlight=False)
+    if "package" in names:
+        recording.scenes["package"] = scenarios.play_package(charm)
+    wanted = [scenario for scenario in scenarios.SCENARIOS if scenario.name in names]
+    if not wanted:
+        return faults(recording)
+    with models(model) as juju:
+        for scenario in wanted:
+            scene = scenarios.play(scenario, Model(juju, charm, staged=True))
+            recording.scenes[scenario.name] = scene
+            told = f"{model}: {scenario.name}: {scene.seconds:.0f} s, {scene.error or 'done'}"
+            console.print(told, markup=False, highlight=False)
     return faults(recording)
 
 
