@@ -594,8 +594,11 @@ def scale(context: Context) -> None:
     model.remove_unit(third)
     unit = model.units()[0]
     see("trusted-after", names.tidy(_trusted(model.look(unit))))
-    portals = model.api_config(unit)["targets"].get(IQN, {}).get("portals", {})
-    see("portals-after", len(portals))
+    if model.staged:
+        context.hide("portals-after")  # a gateway takes itself out with ceph-iscsi's own library
+    else:
+        portals = model.api_config(unit)["targets"].get(IQN, {}).get("portals", {})
+        see("portals-after", len(portals))
     model.ready()
 
 
@@ -766,7 +769,7 @@ SCENARIOS = (
     Scenario("refresh", "the charm refreshed to itself", refresh),
     Scenario("replacement", "another charm takes over, and back", replacement, "lab"),
     Scenario("leader", "the leader goes", leader),
-    Scenario("scale", "two, three, four, two", scale),
+    Scenario("scale", "two, three, four, two", scale, "lab"),
     Scenario("one", "a single gateway", one),
     Scenario("trusted-ips", "add-trusted-ip", trusted_ips),  # what it adds stays
     Scenario("names", "the application has another name", names, anew=True),
