@@ -57,6 +57,8 @@ FIO = (
     *("--thinktime=20000", "--offset=64M", "--size=512M", "--time_based", "--runtime=3600"),
     *("--continue_on_error=all", "--output-format=json", "--output=/root/fio.json"),
 )
+#: Columns of a table that is not on a terminal.
+WIDE = 170
 #: Seconds that are written in quiet before and after an event.
 QUIET = 5
 
@@ -390,7 +392,7 @@ class Results:
         figures.append(self.path, run)
         self.runs.append(run)
         with (self.directory / "table.txt").open("w") as file:
-            self.show(Console(file=file, width=170))
+            self.show(Console(file=file, width=WIDE))
         (self.directory / "stall.svg").write_text(figures.picture(self.runs))
         when = max(run.series, key=lambda write: write[1])[0]
         print(
@@ -480,7 +482,7 @@ def main() -> None:
     finally:
         if not keep:
             subprocess.run([COMMAND, "lab", "destroy"], check=True)
-        results.show(Console())
+        results.show(Console(width=None if sys.stdout.isatty() else WIDE))
         print(*session.summary(), sep="\n")
 
 
