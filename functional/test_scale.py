@@ -1,4 +1,4 @@
-"""From two gateways to three and back."""
+"""From two gateways to three and back; at last, the host of one of two is off for good."""
 
 import pytest
 from harness import FIRST, GATEWAY, IQN, SECOND, UNDRAINED, Model
@@ -87,3 +87,34 @@ def test_the_remaining_gateways_forget_it_one_after_the_other(removed):
 def test_the_remaining_gateways_go_on_serving_and_taking_changes(removed):
     model, _, _ = removed
     assert model.create_target(SECOND, model.gateways()[0])["iqn"] == IQN
+
+
+@pytest.fixture(scope="module")
+def lost(disk: Model, figures) -> tuple[Model, str, dict]:
+    """The gateway that is left after the leader's host went off and its unit was removed by force;
+    a writer was at work meanwhile."""
+    disk.wait_paths(2)
+    unit = disk.leader()
+    (left,) = set(disk.gateways()) - {unit}
+    with disk.writing() as summary:
+        disk.power(unit, "off")
+        disk.wait_moved(unit)
+        disk.juju.remove_unit(unit, force=True)
+        disk.wait(lambda status: unit not in status.apps[GATEWAY].units)
+        disk.wait(lambda status: disk.says(status, left, "1 is an invalid unit count"))
+    figures["writes while the leader's host is lost and its unit removed by force"] = str(summary)
+    return disk, left, summary
+
+
+def test_no_write_is_lost_with_a_gateways_host(lost):
+    _, _, summary = lost
+    assert summary["errors"] == summary["lost"] == 0
+
+
+def test_a_unit_that_is_dead_is_taken_out_of_configuration_and_targets_by_the_next_leader(lost):
+    model, left, _ = lost
+    assert model.leader() == left
+    assert configured_addresses(model, left) == [model.address(left)]
+    for target in model.api_config(left)["targets"].values():
+        (portal,) = target["portals"].values()
+        assert portal["portal_ip_addresses"] == [model.address(left)]
