@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jubilant
 import pytest
-from harness import CHARM, COMMAND, FIRST, GATEWAY, Model
+from harness import CHARM, COMMAND, FIRST, GATEWAY, LEVEL, Model
 
 os.environ.setdefault("JUJU_LAB_NAME", "juju-lab-test")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the equivalence kit
@@ -33,6 +33,7 @@ ORDER = (
     "status",
     "zaza",
     "power_cut",
+    "turns",
     "admin_access",
     "tls",
     "secrets",
@@ -131,6 +132,22 @@ def disk(target: Model) -> Model:
     target.logout()
     target.login()
     return target
+
+
+@pytest.fixture(scope="module")
+def watched(disk: Model) -> Iterator[Model]:
+    """The initiator logged in, and units looked after every minute, not every five.
+
+    What tests make of `loglevel` ends with the module.
+    """
+    disk.juju.model_config({"update-status-hook-interval": "1m"})
+    yield disk
+    disk.juju.model_config(reset="update-status-hook-interval")
+    if disk.juju.config(GATEWAY)["loglevel"] == LEVEL:
+        since = disk.all_started_at()
+        disk.change_level()
+        disk.wait_restarted(since)
+    disk.settle()
 
 
 def _lab(*command: str) -> None:

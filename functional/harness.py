@@ -26,6 +26,12 @@ CONSUMER = "api-client"
 INITIATOR = "initiator/0"
 IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
 
+#: What units say that wait for their turn to restart, and that have it.
+WAITING, DRAINING = "Waiting for its turn to restart", "Restarting: draining"
+
+#: What `change_level` changes `loglevel` to, and back.
+LEVEL = 3
+
 #: Seconds that the initiator waits for a broken session; a drained one it leaves sooner.
 UNDRAINED = 5
 
@@ -346,6 +352,15 @@ class Model:
         """Results of an action that was started; jubilant.TaskError when it failed."""
         return action.result(timeout=ACTION_LIMIT + 60)
 
+    def failed(self, action: Future) -> str:
+        """The message that an action which was started failed with, also one that was lost with
+        its unit; nothing if it completed."""
+        try:
+            self.finish(action)
+        except jubilant.TaskError as error:
+            return error.task.message
+        return ""
+
     def failure(self, unit: str, name: str, **parameters: str) -> jubilant.Task:
         """Run an action that must fail; return it, with its results and its message."""
         try:
@@ -383,10 +398,28 @@ class Model:
         command = ("lab", f"power-{state}", "--model", str(self.juju.model), self.machine(unit))
         self.juju.cli(*command, include_model=False)
 
+    def power_up(self, unit: str) -> None:
+        """Give UNIT's host power again, and wait until it has booted."""
+        self.power(unit, "on")
+        self.wait_for(lambda: self.boot(unit) != "")
+
     def link(self, unit: str, state: str) -> None:
         """Pull the network cable of UNIT's host (STATE `down`) or plug it in (`up`)."""
         command = ("lab", "link", "--model", str(self.juju.model), self.machine(unit), state)
         self.juju.cli(*command, include_model=False)
+
+    def change_level(self) -> int:
+        """Change `loglevel` to LEVEL, or back, for a reason to restart; what it is then."""
+        if self.juju.config(GATEWAY)["loglevel"] == LEVEL:
+            self.juju.config(GATEWAY, reset="loglevel")
+        else:
+            self.juju.config(GATEWAY, {"loglevel": LEVEL})
+        return self.juju.config(GATEWAY)["loglevel"]
+
+    def level(self, unit: str) -> int:
+        """The `loglevel` that UNIT's daemons have."""
+        setting = self.look(unit, "sudo", "grep", "debug.rbd", "/etc/ceph/iscsi/ceph.conf")
+        return int(setting.partition("= ")[2].partition("/")[0])
 
     def leader(self) -> str:
         """The gateway that leads its application."""
