@@ -290,8 +290,7 @@ def power_cut(bench: Bench, unit: str) -> None:
     model = bench.model
     model.power(unit, "off")
     model.wait_moved(unit, timeout=300)
-    model.power(unit, "on")
-    model.wait_for(lambda: model.boot(unit) != "")
+    model.power_up(unit)
     model.wait_restarted({unit: 0})
     model.settle(GATEWAY)
     model.wait_paths(2, timeout=300)

@@ -528,7 +528,7 @@ class Model:
 
     def written(self) -> list[tuple[float, float]]:
         """When each of the last writer's writes began (seconds since 1970); seconds it took."""
-        lines = self.look(INITIATOR, "sudo", "cat", "/root/writer/writes").splitlines()
+        lines = self.look(self.initiator, "sudo", "cat", "/root/writer/writes").splitlines()
         return [(float(began), float(took)) for _, began, took, _ in map(str.split, lines)]
 
     # What was seen

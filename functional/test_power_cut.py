@@ -35,8 +35,7 @@ def test_a_change_is_refused_while_a_gateway_is_down_and_changes_nothing(cut):
 
 def test_the_gateway_serves_again_once_it_has_power(cut):
     model, dead, living, _ = cut
-    model.power(dead, "on")
-    model.wait_for(lambda: model.boot(dead) != "")
+    model.power_up(dead)
     model.wait_restarted({dead: 0})
     # An action runs after the hook of the boot: it finds a gateway that serves and is announced.
     assert model.create_target(FIRST, dead)["changed"] == "false"
