@@ -262,7 +262,7 @@ def main() -> None:
     model = Model(juju)
     try:
         if GATEWAY not in juju.status().apps:
-            model.deploy()
+            model.deploy(constraints={"mem": "2G"})  # an image is a client of the cluster each
         _require(not model.api_config(UNIT)["targets"], "there are targets already")
         bench = Bench(model, options.disks, options.clients)
         bench.run()

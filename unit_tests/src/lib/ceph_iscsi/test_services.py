@@ -8,6 +8,7 @@ from charm_options import SRC
 
 API, GW = services.MANAGED
 TCMU = services.TCMU_RUNNER
+NO_LIMIT = f"set-property {services.TCMU_RUNNER} TasksMax=infinity"
 REAL_DRAIN = services.DRAIN.relative_to("/")
 
 
@@ -106,6 +107,7 @@ def test_masked_services_are_unmasked_enabled_and_started_past_the_start_limit(s
         f"enable {API} {GW}",
         f"reset-failed {TCMU}",
         f"restart {TCMU}",
+        NO_LIMIT,
         f"reset-failed {API} {GW}",
         f"restart {API} {GW}",
     ]
@@ -141,6 +143,7 @@ def test_a_due_restart_restarts_the_daemons_once_but_not_tcmu_runner(systemd):
     services.mark_restart()
     assert services.run_all(ready) is True
     assert systemd.calls == [
+        NO_LIMIT,
         "daemon-reload ",
         f"reset-failed {API} {GW}",
         f"restart {API} {GW}",
@@ -152,7 +155,7 @@ def test_one_that_is_down_is_started_alone(systemd):
     running(systemd)
     systemd.active[GW] = "failed"
     services.run_all(ready)
-    assert systemd.calls == [f"reset-failed {GW}", f"restart {GW}"]
+    assert systemd.calls == [NO_LIMIT, f"reset-failed {GW}", f"restart {GW}"]
 
 
 def test_a_restart_stays_due_if_it_fails(systemd, monkeypatch):
