@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import jubilant
 import pytest
-from harness import GATEWAY, UNDRAINED, Model
+from harness import GATEWAY, UNDRAINED, WAITING, Model
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_configuration_change_does_not_wake_a_paused_unit(paused):
     (other,) = set(model.gateways()) - {unit}
     started = model.started_at(other)
     model.juju.config(GATEWAY, {"loglevel": 2})
-    model.wait(lambda status: model.says(status, other, "Waiting for its turn to restart"))
+    model.wait(lambda status: model.says(status, other, WAITING))
     assert service_states(model, unit, "rbd-target-api")[1] == "masked"
     model.juju.config(GATEWAY, reset="loglevel")
     model.wait(lambda status: model.says(status, other, "Unit is ready"))

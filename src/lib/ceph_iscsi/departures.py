@@ -26,6 +26,7 @@ LOCK_LIMIT = 30
 def take_self_out(ceph: Cluster) -> None:
     """Take this gateway, which has stopped, out of all targets.
 
+    :param ceph: the cluster, which has the lock on changes
     :raises GatewayError: it could not be; it may be tried again
     """
     if GATEWAY_CFG.exists():
@@ -39,6 +40,7 @@ def take_out(cluster: Any, ceph: Cluster) -> None:
     over changes of the leader too, and is taken up by the next hook.
 
     :param cluster: endpoint of the peers
+    :param ceph: the cluster, which has the lock on changes
     """
     if not cluster.all_departed_units:
         return
