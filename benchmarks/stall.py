@@ -211,8 +211,7 @@ def pause(bench: Bench, unit: str) -> None:
 
 def options(bench: Bench, unit: str) -> None:
     """An option changes that the daemons have in their file."""
-    now = bench.model.juju.config(GATEWAY)["loglevel"]
-    bench.restarted(lambda: bench.model.juju.config(GATEWAY, {"loglevel": 2 if now == 1 else 1}))
+    bench.restarted(bench.model.change_level)
 
 
 def trusted_addresses(bench: Bench, unit: str) -> None:
