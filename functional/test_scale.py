@@ -1,9 +1,10 @@
-"""From two gateways to three and back; at last, the host of one of two is off for good."""
+"""From two gateways to four and back; at last, the host of one of two is off for good."""
 
 import pytest
 from harness import FIRST, GATEWAY, IQN, SECOND, UNDRAINED, Model
 
 CONFIG = "/etc/ceph/iscsi-gateway.cfg"
+OTHER = "iqn.2024-11.com.example.lab:named"
 
 
 def configured_addresses(model: Model, unit: str) -> list[str]:
@@ -36,6 +37,43 @@ def test_the_new_gateway_knows_the_configuration_that_the_others_serve(three):
     model, new = three
     others = [unit for unit in model.gateways() if unit != new]
     assert model.api_config(new) == model.api_config(others[0])
+
+
+def portal_addresses(model: Model, unit: str, iqn: str) -> list[list[str]]:
+    """Addresses of the portals of a target, by gateway, as UNIT's API tells them."""
+    stored = model.api_config(unit)["targets"][iqn]["portals"].values()
+    return sorted(portal["portal_ip_addresses"] for portal in stored)
+
+
+def test_a_target_is_on_the_gateways_that_are_named(three):
+    model, new = three
+    named = [new, model.gateways()[0]]
+    made = model.action(new, "create-target", iqn=OTHER, gateway_units=" ".join(named))
+    assert made["changed"] == "true"
+    assert portal_addresses(model, named[1], OTHER) == sorted(
+        [model.address(unit)] for unit in named
+    )
+    assert model.action(new, "delete-target", iqn=OTHER)["changed"] == "true"
+
+
+def test_four_gateways_serve_a_target(three):
+    model, _ = three
+    before = model.gateways()
+    model.juju.add_unit(GATEWAY)
+    model.settle(GATEWAY, timeout=1200)
+    units = model.gateways()
+    (fourth,) = set(units) - set(before)
+    addresses = sorted(model.address(unit) for unit in units)
+    assert len(addresses) == 4
+    for unit in units:
+        assert sorted(configured_addresses(model, unit)) == addresses
+    model.action(fourth, "create-target", iqn=OTHER)
+    assert portal_addresses(model, before[0], OTHER) == [[address] for address in addresses]
+    model.action(fourth, "delete-target", iqn=OTHER)
+    model.juju.remove_unit(fourth)
+    model.wait(lambda status: fourth not in status.apps[GATEWAY].units)
+    model.settle(GATEWAY)
+    assert sorted(configured_addresses(model, before[0])) == sorted(map(model.address, before))
 
 
 @pytest.fixture(scope="module")

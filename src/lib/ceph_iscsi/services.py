@@ -127,7 +127,7 @@ def run_all(check_ready: Callable[[], None]) -> bool:
         if left > 0:
             _wait_until_ready(check_ready, left)
         return False
-    # It has threads for each disk, and aborts at systemd's limit: with 1 GiB, at about 50 disks.
+    # 16 threads for each disk: with 1 GiB, it aborts at systemd's limit at about 70 disks.
     _systemctl("set-property", TCMU_RUNNER, "TasksMax=infinity")
     if restart_needed():
         _systemctl("daemon-reload")  # drop-ins of the charm may have come or gone
