@@ -7,7 +7,7 @@ from unittest import mock
 import charms.reactive as reactive
 import charms_openstack.charm
 import pytest
-from ceph_iscsi import change
+from ceph_iscsi import transaction
 from ceph_iscsi.api import Api
 from ceph_iscsi.auth import NO_CREDENTIALS, Credentials, DiscoveryAuth, TargetAuth
 from ceph_iscsi.ceph import Cluster
@@ -52,7 +52,7 @@ def unit(hook, monkeypatch):
         return state.changed
 
     monkeypatch.setenv("JUJU_UNIT_NAME", "gw/0")
-    monkeypatch.setattr(change, "make", make)
+    monkeypatch.setattr(transaction, "make", make)
     monkeypatch.setattr(hookenv, "action_get", lambda: state.params)
     monkeypatch.setattr(hookenv, "action_set", state.results.update)
     monkeypatch.setattr(hookenv, "action_fail", lambda words: setattr(state, "failed", words))

@@ -10,7 +10,7 @@ import charms.reactive as reactive
 import charms_openstack.charm
 import pytest
 import yaml
-from ceph_iscsi import change, inventory, targets
+from ceph_iscsi import inventory, targets, transaction
 from ceph_iscsi.auth import Credentials
 from ceph_iscsi.ceph import Cluster
 from ceph_iscsi.clients import NewClient
@@ -72,7 +72,7 @@ def unit(hook, monkeypatch):
         state.created.append((wanted, gateways))
         return True
 
-    monkeypatch.setattr(change, "make", make)
+    monkeypatch.setattr(transaction, "make", make)
     reactive.set_flag("config.rendered")
     return state
 
@@ -191,14 +191,14 @@ def test_create_target_needs_a_configured_gateway(unit):
 
 
 def test_a_failure_is_told_in_words(unit, monkeypatch):
-    monkeypatch.setattr(change, "make", mock.Mock(side_effect=GatewayError("no such luck")))
+    monkeypatch.setattr(transaction, "make", mock.Mock(side_effect=GatewayError("no such luck")))
     actions.main("create-target")
     assert (unit.failed, unit.results) == ("no such luck", {"err": "no such luck"})
 
 
 def test_what_nobody_expected_is_told_without_what_it_says(unit, monkeypatch):
     error = KeyError(GOOD["client-password"])
-    monkeypatch.setattr(change, "make", mock.Mock(side_effect=error))
+    monkeypatch.setattr(transaction, "make", mock.Mock(side_effect=error))
     actions.main("create-target")
     assert unit.failed == "create-target failed unexpectedly (KeyError); the unit's log says where"
     assert "actions.py" in "".join(unit.log)

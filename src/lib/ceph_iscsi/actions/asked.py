@@ -6,11 +6,12 @@ import charms.reactive as reactive
 import charms_openstack.charm as charm
 from charmhelpers.core import hookenv
 
-from ceph_iscsi import change, plan, validation
+from ceph_iscsi import plan, transaction, validation
 from ceph_iscsi.auth import NO_CREDENTIALS, Credentials
 from ceph_iscsi.ceph import Cluster
-from ceph_iscsi.change import Change, Gateways
+from ceph_iscsi.change import Change
 from ceph_iscsi.errors import GatewayError
+from ceph_iscsi.gateways import Gateways
 
 CREDENTIALS = ("username", "password", "mutual-username", "mutual-password")
 METHODS = {"none": 0, "chap": 2, "mutual-chap": 4}
@@ -128,5 +129,5 @@ def carry_out(wanted: Change, **results: str) -> None:
     require_gateway()
     ready = reactive.endpoint_from_name("cluster").ready_peer_details
     units = {details["fqdn"]: unit for unit, details in ready.items()}
-    changed = change.make(wanted, Gateways(hookenv.local_unit(), cluster(), units))
+    changed = transaction.make(wanted, Gateways(hookenv.local_unit(), cluster(), units))
     hookenv.action_set({**results, "changed": "true" if changed else "false"})

@@ -5,8 +5,8 @@ import copy
 
 from ceph_iscsi import plan
 from ceph_iscsi.ceph import Pool
-from ceph_iscsi.change import Gateways
 from ceph_iscsi.errors import GatewayError
+from ceph_iscsi.gateways import Gateways
 from ceph_iscsi.gwcli import Refused
 
 GIB = 1 << 30

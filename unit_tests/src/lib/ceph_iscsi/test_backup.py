@@ -4,7 +4,7 @@ import copy
 import json
 
 import pytest
-from ceph_iscsi import backup, change, plan, services
+from ceph_iscsi import backup, plan, services, transaction
 from ceph_iscsi.errors import GatewayError
 from ceph_iscsi.targets import Gateway
 from fake_gateways import GIB, FakeGateways
@@ -73,8 +73,8 @@ IMAGES = {
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(change, "RETURN_LIMIT", 0)
-    monkeypatch.setattr(change, "AFTERMATH_LIMIT", 0)
+    monkeypatch.setattr(transaction, "RETURN_LIMIT", 0)
+    monkeypatch.setattr(transaction, "AFTERMATH_LIMIT", 0)
     monkeypatch.setattr(services.time, "sleep", lambda seconds: None)
 
 
@@ -84,7 +84,7 @@ def exported(seal=str):
 
 
 def restore(gateways, document):
-    return change.make(backup.Restore(document=document, gateways=GATEWAYS), gateways.ways)
+    return transaction.make(backup.Restore(document=document, gateways=GATEWAYS), gateways.ways)
 
 
 def test_what_is_restored_is_what_was_exported():

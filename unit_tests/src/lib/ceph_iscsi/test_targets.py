@@ -4,7 +4,7 @@ import copy
 import re
 
 import pytest
-from ceph_iscsi import change, gwcli, plan, services, targets
+from ceph_iscsi import gwcli, plan, services, targets, transaction
 from ceph_iscsi.auth import Credentials
 from ceph_iscsi.clients import NewClient
 from ceph_iscsi.disks import NewDisk
@@ -45,13 +45,13 @@ REQUEST = asking()
 
 
 def create(gateways, request=REQUEST):
-    return change.make(request, gateways.ways)
+    return transaction.make(request, gateways.ways)
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(change, "RETURN_LIMIT", 0)
-    monkeypatch.setattr(change, "AFTERMATH_LIMIT", 0)
+    monkeypatch.setattr(transaction, "RETURN_LIMIT", 0)
+    monkeypatch.setattr(transaction, "AFTERMATH_LIMIT", 0)
     monkeypatch.setattr(services.time, "sleep", lambda seconds: None)
 
 

@@ -1,7 +1,7 @@
 """Every kind of change on a target with clients and disks: what it does, and that it undoes."""
 
 import pytest
-from ceph_iscsi import change, gwcli, services
+from ceph_iscsi import change, gwcli, services, transaction
 from ceph_iscsi.auth import NO_CREDENTIALS, Credentials, DiscoveryAuth, TargetAuth
 from ceph_iscsi.clients import ClientAuth, NewClient, NoClient
 from ceph_iscsi.disks import Attachment, NewDisk, NoDisk, Resize, Settings
@@ -36,14 +36,14 @@ def setup(gateways):
         MoreInGroup(iqn=IQN, group="g", members=(TWO,), names=("gw/2",)),
         NewSnapshot(name="gw/3", snapshot="before"),
     ):
-        assert change.make(wanted, gateways.ways)
+        assert transaction.make(wanted, gateways.ways)
     gateways.commands.clear()
 
 
 @pytest.fixture
 def gateways(monkeypatch):
-    monkeypatch.setattr(change, "RETURN_LIMIT", 0)
-    monkeypatch.setattr(change, "AFTERMATH_LIMIT", 0)
+    monkeypatch.setattr(transaction, "RETURN_LIMIT", 0)
+    monkeypatch.setattr(transaction, "AFTERMATH_LIMIT", 0)
     monkeypatch.setattr(services.time, "sleep", lambda seconds: None)
     gateways = FakeGateways()
     setup(gateways)
@@ -153,10 +153,10 @@ def kind(value):
 
 @pytest.mark.parametrize(("wanted", "commands"), COMMANDS, ids=kind)
 def test_a_change_takes_these_commands_and_none_when_asked_again(gateways, wanted, commands):
-    assert change.make(wanted, gateways.ways) is True
+    assert transaction.make(wanted, gateways.ways) is True
     assert gateways.commands == commands
     if not wanted.orders():
-        assert change.make(wanted, gateways.ways) is False
+        assert transaction.make(wanted, gateways.ways) is False
         assert gateways.commands == commands
 
 
@@ -168,7 +168,7 @@ def test_whichever_command_fails_everything_is_as_it_was(gateways, wanted, cut):
     before = gateways.all()
     gateways.refuse = cut
     with pytest.raises(GatewayError, match=": no"):
-        change.make(wanted, gateways.ways)
+        transaction.make(wanted, gateways.ways)
     assert gateways.all() == before
     assert not any(secret in gateways.secrets[0] for secret in ("", None))
 
@@ -223,7 +223,7 @@ def test_whichever_command_fails_everything_is_as_it_was(gateways, wanted, cut):
 def test_what_contradicts_the_state_is_told_and_changes_nothing(gateways, wanted, problem):
     before = gateways.all()
     with pytest.raises(GatewayError) as error:
-        change.make(wanted, gateways.ways)
+        transaction.make(wanted, gateways.ways)
     assert problem in str(error.value)
     assert (gateways.all(), gateways.commands) == (before, [])
 
@@ -241,45 +241,45 @@ def test_a_disk_is_taken_from_a_client_that_is_logged_in_only_if_that_is_meant(
 ):
     gateways.logged_in.add(client)
     with pytest.raises(GatewayError, match=rf"{client} is logged in .*i-really-mean-it=true"):
-        change.make(kind_(**given), gateways.ways)
+        transaction.make(kind_(**given), gateways.ways)
     assert gateways.commands == []
-    assert change.make(kind_(**given, meant=True), gateways.ways)
+    assert transaction.make(kind_(**given, meant=True), gateways.ways)
 
 
 def test_a_client_that_is_logged_in_is_not_removed_at_all(gateways):
     gateways.logged_in.add(ONE)
     with pytest.raises(GatewayError, match=r"log it out first$"):
-        change.make(NoClient(iqn=IQN, name=ONE), gateways.ways)
+        transaction.make(NoClient(iqn=IQN, name=ONE), gateways.ways)
 
 
 def test_a_disk_whose_image_is_gone_can_still_be_deleted(gateways):
     del gateways.stored["gw/1"]
-    assert change.make(NoDisk(name="gw/1", keep_image=True), gateways.ways)
+    assert transaction.make(NoDisk(name="gw/1", keep_image=True), gateways.ways)
     assert "gw/1" not in gateways.data["disks"]
 
 
 def test_an_image_that_no_disk_stands_for_any_more_is_removed_from_the_cluster(gateways):
-    change.make(NoDisk(name="gw/1", keep_image=True), gateways.ways)
-    assert change.make(NoDisk(name="gw/1", keep_image=False), gateways.ways)
+    transaction.make(NoDisk(name="gw/1", keep_image=True), gateways.ways)
+    assert transaction.make(NoDisk(name="gw/1", keep_image=False), gateways.ways)
     assert gateways.commands[-1] == "rbd rm gw/1"
 
 
 def test_an_image_that_is_there_becomes_a_disk_whatever_its_size(gateways):
     gateways.stored["gw/9"] = {"size": 1000, "snapshots": []}
-    assert change.make(NewDisk(iqn=IQN, name="gw/9", size=None), gateways.ways)
+    assert transaction.make(NewDisk(iqn=IQN, name="gw/9", size=None), gateways.ways)
     assert gateways.commands[0] == "/disks attach pool=gw image=9"
 
 
 def test_credentials_for_discovery_need_a_gateway():
     gateways = FakeGateways(EMPTY)
     with pytest.raises(GatewayError, match="no gateway serves a target yet"):
-        change.make(DiscoveryAuth(credentials=CHAP), gateways.ways)
+        transaction.make(DiscoveryAuth(credentials=CHAP), gateways.ways)
 
 
 def test_an_image_that_cannot_be_read_is_not_taken_for_one_that_is_gone(gateways, monkeypatch):
     monkeypatch.setattr(gateways, "images", lambda names: {"gw/1": {"problem": "timed out"}})
     with pytest.raises(GatewayError, match="image gw/1 cannot be read: timed out"):
-        change.make(Resize(name="gw/1", size=2 * GIB), gateways.ways)
+        transaction.make(Resize(name="gw/1", size=2 * GIB), gateways.ways)
 
 
 BOTH = sorted((iqn, gateway) for iqn in (IQN, OPEN) for gateway in ("a.lab", "b.lab"))
@@ -290,13 +290,13 @@ def test_a_change_is_noted_while_it_goes_on(gateways):
     seen = []
     run_as_ever = gateways.run
     gateways.run = lambda *given, **more: seen.append(gateways.note) or run_as_ever(*given, **more)
-    change.make(NoClient(iqn=IQN, name=ONE), gateways.ways)
+    transaction.make(NoClient(iqn=IQN, name=ONE), gateways.ways)
     assert seen == ["gw/1"]
     assert (gateways.notes, gateways.replayed) == (["gw/1", ""], [])
-    change.make(NoClient(iqn=IQN, name=ONE), gateways.ways)
+    transaction.make(NoClient(iqn=IQN, name=ONE), gateways.ways)
     gateways.refuse = PATH
     with pytest.raises(GatewayError):
-        change.make(NewClient(iqn=IQN, name=NEW), gateways.ways)
+        transaction.make(NewClient(iqn=IQN, name=NEW), gateways.ways)
     assert (gateways.notes, gateways.replayed) == (["gw/1", ""] * 2, [])
 
 
@@ -308,21 +308,21 @@ def test_after_a_change_that_was_cut_off_gateways_are_brought_in_line_first(gate
     run_as_ever, gateways.run = gateways.run, cut_off
     wanted = NewClient(iqn=IQN, name=NEW)
     with pytest.raises(KeyboardInterrupt):
-        change.make(wanted, gateways.ways)
+        transaction.make(wanted, gateways.ways)
     gateways.run = run_as_ever
-    assert change.make(wanted, gateways.ways) is True, "what had been done is completed"
+    assert transaction.make(wanted, gateways.ways) is True, "what had been done is completed"
     assert sorted(gateways.replayed) == BOTH
-    assert change.make(wanted, gateways.ways) is False
+    assert transaction.make(wanted, gateways.ways) is False
     assert len(gateways.replayed) == len(BOTH)
 
 
 def test_a_target_that_is_in_lio_alone_is_cleared(gateways):
     gateways.note = "gw/0"
     other = "iqn.2003-01.com.example:other"
-    change.make(NewTarget(iqn=other, gateways=GATEWAYS), gateways.ways)
+    transaction.make(NewTarget(iqn=other, gateways=GATEWAYS), gateways.ways)
     assert gateways.cleared == [other]
     gateways.note = "gw/0"
-    change.make(NewTarget(iqn=other, gateways=GATEWAYS), gateways.ways)
+    transaction.make(NewTarget(iqn=other, gateways=GATEWAYS), gateways.ways)
     assert gateways.cleared == [other]
 
 
@@ -333,14 +333,16 @@ def test_nothing_is_called_done_while_a_gateway_may_be_behind(gateways):
         r"cut off, and gateway a.lab \(gw/0\) may differ from what is stored: Connection refused"
     )
     with pytest.raises(GatewayError, match=told):
-        change.make(NewClient(iqn=IQN, name=ONE, credentials=CHAP), gateways.ways)
+        transaction.make(NewClient(iqn=IQN, name=ONE, credentials=CHAP), gateways.ways)
     with pytest.raises(GatewayError, match=r"gateway a.lab \(gw/0\) is not usable"):
-        change.make(NewClient(iqn=IQN, name=NEW), gateways.ways)
+        transaction.make(NewClient(iqn=IQN, name=NEW), gateways.ways)
     assert gateways.note == "gw/0"
-    change.make(FewerGateways(iqn=IQN, gateways=frozenset({"a.lab"}), force=True), gateways.ways)
+    transaction.make(
+        FewerGateways(iqn=IQN, gateways=frozenset({"a.lab"}), force=True), gateways.ways
+    )
     assert gateways.note == "gw/0", "the other target has it still"
     del gateways.down["a.lab"]
-    assert change.make(NewClient(iqn=IQN, name=ONE, credentials=CHAP), gateways.ways) is True
+    assert transaction.make(NewClient(iqn=IQN, name=ONE, credentials=CHAP), gateways.ways) is True
     assert gateways.note == ""
 
 
@@ -359,7 +361,7 @@ def test_if_it_is_not_clear_what_was_done_gateways_are_brought_in_line(gateways,
     before = gateways.all()
     run_as_ever, gateways.run = gateways.run, killed
     with pytest.raises(GatewayError, match="code 1") as error:
-        change.make(NewClient(iqn=IQN, name=NEW, credentials=CHAP), gateways.ways)
+        transaction.make(NewClient(iqn=IQN, name=NEW, credentials=CHAP), gateways.ways)
     assert ("is undone" in str(error.value)) is back
     assert gateways.all() == before
     assert (sorted(gateways.replayed), gateways.freed, gateways.note) == (BOTH, 1, "")
@@ -374,5 +376,5 @@ def test_what_cannot_be_undone_stays_noted(gateways):
     gateways.deaf = f"{PATH}/hosts/{NEW} auth"
     run_as_ever, gateways.run = gateways.run, fail
     with pytest.raises(GatewayError, match="Undoing this call failed as well"):
-        change.make(NewClient(iqn=IQN, name=NEW, credentials=CHAP), gateways.ways)
+        transaction.make(NewClient(iqn=IQN, name=NEW, credentials=CHAP), gateways.ways)
     assert gateways.note == "gw/1"
