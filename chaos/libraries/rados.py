@@ -60,8 +60,10 @@ class Pool:
         """Its number; one is enough here."""
         return 1
 
-    def lock_exclusive(self, *_):
-        """Get a lock."""
+    def lock_exclusive(self, name, *_):
+        """Get a lock, which makes its object."""
+        with STAGE["world"]() as world:
+            world["objects"].setdefault(name, "")
 
     def unlock(self, *_):
         """Give it back."""
@@ -69,7 +71,9 @@ class Pool:
     def read(self, name):
         """What is in an object."""
         with STAGE["world"]() as world:
-            return world["objects"].get(name, "").encode()
+            if name not in world["objects"]:
+                raise ObjectNotFound(name)
+            return world["objects"][name].encode()
 
     def write_full(self, name, content):
         """Write an object."""

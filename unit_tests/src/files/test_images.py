@@ -13,6 +13,16 @@ import pytest
 SCRIPT = Path(__file__).resolve().parents[3] / "src" / "files" / "ceph" / "images.py"
 
 
+HEADERS = {
+    "rbd_header.11": {
+        "size": (2048).to_bytes(8, "little"),
+        "snap_seq": bytes(8),
+        "data_pool_id": (7).to_bytes(8, "little"),
+    },
+    "rbd_header.22": {"size": (1024).to_bytes(8, "little"), "snap_seq": b"\x02" + bytes(7)},
+}
+
+
 @pytest.fixture
 def script(monkeypatch):
     """The script, and a cluster of pool ``data`` with image ``one`` that has snapshots."""
@@ -46,8 +56,23 @@ def script(monkeypatch):
             return {7: "ec"}[number]
 
     class Ioctx:
+        """Image ``plain`` has its header in reach, and must not be opened."""
+
         def get_pool_id(self):
             return 1
+
+        def read(self, name):
+            there = {"rbd_id.plain": b"\x02\x00\x00\x0011", "rbd_id.one": b"\x02\x00\x00\x0022"}
+            if name not in there:
+                raise rados.ObjectNotFound(name)
+            return there[name]
+
+        def get_omap_vals_by_keys(self, operation, keys):
+            assert set(keys) <= set(HEADERS["rbd_header.11"])
+            return operation, 0
+
+        def operate_read_op(self, operation, name):
+            operation.extend((key, HEADERS[name][key]) for key in HEADERS[name])
 
     class Image(contextlib.nullcontext):
         def __init__(self, ioctx, image, read_only):
@@ -75,6 +100,7 @@ def script(monkeypatch):
             return datetime.datetime(2026, 11, 26, 18, 0, number)
 
     rados.Rados, rbd.Image = Rados, Image
+    rados.ReadOpCtx = lambda: contextlib.nullcontext([])
     monkeypatch.setitem(sys.modules, "rados", rados)
     monkeypatch.setitem(sys.modules, "rbd", rbd)
     spec = importlib.util.spec_from_file_location("images", SCRIPT)
@@ -85,7 +111,14 @@ def script(monkeypatch):
 
 def test_each_image_is_told_or_why_not(script, capsys):
     script.main(
-        "ceph.conf", "client.gw", "data/one", "data/two", "data/broken", "data/coded", "gone/one"
+        "ceph.conf",
+        "client.gw",
+        "data/one",
+        "data/two",
+        "data/broken",
+        "data/coded",
+        "data/plain",
+        "gone/one",
     )
     assert json.loads(capsys.readouterr().out) == {
         "data/one": {
@@ -95,6 +128,7 @@ def test_each_image_is_told_or_why_not(script, capsys):
         "data/two": {"problem": "its image is gone from the Ceph cluster"},
         "data/broken": {"problem": "error opening image"},
         "data/coded": {"size": 1024, "snapshots": [], "data_pool": "ec"},
+        "data/plain": {"size": 2048, "snapshots": [], "data_pool": "ec"},
         "gone/one": {"problem": "its pool gone is gone from the Ceph cluster"},
     }
 
