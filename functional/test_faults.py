@@ -158,10 +158,14 @@ def test_monitors_that_cannot_be_reached(faults: Model):
     with unchanged(faults):
         faults.link("ceph-mon/0", "down")
         try:
+            listed = json.loads(faults.action(UNIT, "list-targets")["targets"])
             message = fails(faults, "create-disk", **disk())
         finally:
             faults.link("ceph-mon/0", "up")
             faults.settle()
+        assert [target["iqn"] for target in listed["targets"]] == [IQN], "a gateway remembers it"
+        problems = "\n".join(listed["problems"])
+        assert "sizes and snapshots cannot be read from the Ceph cluster" in problems
         assert "nothing was changed: the Ceph cluster cannot be asked" in message
     assert faults.action(UNIT, "create-disk", **disk())["changed"] == "true"
     mean = {"remove_image": True, "i_really_mean_it": True}
