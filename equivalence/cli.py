@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from equivalence import contract, judge, mutation, operator_charm, package, report, scenarios
 from equivalence.model import COMMAND, REPOSITORY, Model
-from equivalence.record import Recording
+from equivalence.record import RECORDING, Recording
 
 BUILT = REPOSITORY / "build" / "ceph-iscsi"
 
@@ -37,6 +38,9 @@ BUILT = REPOSITORY / "build" / "ceph-iscsi"
 )
 @click.option("--lab", "place", flag_value="lab", help="All on real gateways, which takes longer.")
 @click.option("--strict", is_flag=True, help="Where there is a better way, ask for it.")
+@click.option(
+    "--recorded", is_flag=True, help="Run nothing: judge what the last run has recorded."
+)
 @click.option("--keep", is_flag=True, help="Leave the lab as it is at the end, and take it up.")
 @click.option("--contract", "show", is_flag=True, help="Print the contract with its tests.")
 @click.option(
@@ -55,6 +59,7 @@ def main(
     wanted: Sequence[str],
     place: str | None,
     strict: bool,
+    recorded: bool,
     keep: bool,
     show: bool,
     small: bool,
@@ -68,31 +73,42 @@ def main(
         return
     console = Console(width=max(Console().width, 120), highlight=False)
     charms = list(charms) or [BUILT]
-    if small:
+    if small and not recorded:
         charms.append(operator_charm.build(REPOSITORY / "build" / "operator" / "ceph-iscsi"))
     if len(charms) > 2:
         raise click.UsageError("one charm, or two")
     if mutants:
         with Lab(keep=keep) as lab:
             sys.exit(0 if mutation.run(charms[0], lab.model, console, wanted) else 1)
-    with ExitStack() as stack:
-        try:
-            opened = [stack.enter_context(package.opened(charm)) for charm in charms]
-        except package.PackageError as error:
-            raise click.UsageError(str(error)) from error
-        recordings = record(
-            list(zip(map(_label, charms), opened, strict=True)),
-            wanted or scenarios.NAMES,
-            console,
-            directory,
-            place=place,
-            keep=keep,
-        )
+    if recorded:
+        recordings = _recorded(directory)
+    else:
+        with ExitStack() as stack:
+            try:
+                opened = [stack.enter_context(package.opened(charm)) for charm in charms]
+            except package.PackageError as error:
+                raise click.UsageError(str(error)) from error
+            recordings = record(
+                list(zip(map(_label, charms), opened, strict=True)),
+                wanted or scenarios.NAMES,
+                console,
+                directory,
+                place=place,
+                keep=keep,
+            )
     judged = [report.Judged(recording, judge.judge(lines, recording)) for recording in recordings]
     report.write(judged, directory)
     report.print_table(judged, console)
     console.print(f"report: {directory / 'report.html'}")
     sys.exit(1 if report.print_faults(judged, console, strict=strict) else 0)
+
+
+def _recorded(directory: Path) -> list[Recording]:
+    """What the last run has recorded in a directory."""
+    found = sorted(directory.glob(RECORDING.format("*")))
+    if not found:
+        raise click.UsageError(f"{directory} has no recordings")
+    return [Recording.read(path) for path in found]
 
 
 def _label(charm: Path) -> str:
@@ -115,6 +131,9 @@ def record(
     :param charms: what each is called, and its directory
     :param place: `lab` or `stage` for all scenarios; None for each where it shows what it is for
     """
+    began = time.monotonic()
+    for path in directory.glob(RECORDING.format("*")):  # of the last run
+        path.unlink()
     recordings = [Recording(label, package.framework(charm)) for label, charm in charms]
     if "package" in wanted:
         for recording, (_, charm) in zip(recordings, charms, strict=True):
@@ -145,7 +164,7 @@ def record(
                 console.print(f"{told}, {scene.error or 'done'}", markup=False, highlight=False)
                 with saving:
                     recording.scenes[scenario.name] = scene
-                    recording.save(directory / f"recording-{number + 1}.json")
+                    recording.save(directory / RECORDING.format(number + 1))
 
     with Lab(keep=keep) as lab, ThreadPoolExecutor(len(models)) as pool:
         for done in [pool.submit(run, *model) for model in models]:
@@ -155,6 +174,7 @@ def record(
             recording.scenes.items(), key=lambda scene: scenarios.NAMES.index(scene[0])
         )
         recording.scenes = dict(in_order)
+        recording.seconds = round(time.monotonic() - began)
     return recordings
 
 

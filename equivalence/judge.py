@@ -54,8 +54,11 @@ def faults(findings: Iterable[Finding], *, strict: bool = False) -> Iterator[Fin
 
 def _judged(line: Line, observable: Observable, recording: Recording) -> Finding:
     scene = recording.scenes.get(observable.scenario)
-    if scene is None or observable.key in scene.hidden:
-        return Finding(line.name, observable, NOT_RUN)
+    if scene is None:
+        return Finding(line.name, observable, NOT_RUN, why="the scenario was not asked for")
+    if observable.key in scene.hidden:
+        where = {"lab": "in the lab", "stage": "on a stage"}.get(scene.place, "here")
+        return Finding(line.name, observable, NOT_RUN, why=f"it can't be seen {where}")
     if observable.key not in scene.seen:
         why = scene.error or "nothing of it was seen"
         return Finding(line.name, observable, MISSING, why=why)

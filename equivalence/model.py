@@ -26,6 +26,8 @@ CONTAINER = {"virt-type": "container"}
 MONITORS = "ceph-mon"
 #: Seconds that anything may take, on a slow machine that does much else.
 LIMIT = 1200
+#: Seconds after which nothing more is to be expected of agents that are idle.
+QUIET = 45
 IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
 
 #: Prints the gateway's whole configuration, asked as the API's own administrator.
@@ -340,11 +342,10 @@ class Model:
         if not self.bag(self.units()[0], "ceph-client"):
             self.relate("ceph-client", f"{MONITORS}:client")
         self.settle(self.application, MONITORS)
-        self.wait(
-            lambda status: jubilant.all_active(status, self.application, MONITORS),
-            "gateways to be active",
-            300,
-        )
+        if not self.becomes(
+            lambda: jubilant.all_active(self.juju.status(), self.application, MONITORS)
+        ):
+            raise ModelError(f"the gateways don't become active: {self._all_told()}")
         self.did("wait until all are active")
 
     def refresh(self, charm: Path) -> None:
@@ -352,7 +353,7 @@ class Model:
         self.juju.refresh(self.application, path=charm)
         time.sleep(2)
         self.settle()
-        wait_until(lambda: self.statuses() == "active: Unit is ready", LIMIT / 2)
+        self.becomes(lambda: self.statuses() == "active: Unit is ready")
         self.did("refresh the charm")
 
     @contextlib.contextmanager
@@ -408,6 +409,19 @@ class Model:
                 f"waited {timeout:.0f} s for {what}: {self._all_told() or 'no gateways'}"
             ) from error
 
+    def becomes(self, ready: Callable[[], bool]) -> bool:
+        """Whether something comes about by itself: not if all agents stay idle meanwhile."""
+        end = time.monotonic() + LIMIT
+        busy = time.monotonic()
+        while not ready():
+            now = time.monotonic()
+            if not jubilant.all_agents_idle(self.juju.status()):
+                busy = now
+            if now - busy > QUIET or now > end:
+                return False
+            time.sleep(1)
+        return True
+
     def failing(self) -> list[str]:
         """Hooks that units of the gateways have failed in, as the log has them."""
         log = self.juju.debug_log(limit=0)
@@ -459,13 +473,3 @@ def _units(application: Any) -> dict[str, Any]:
     """An application's units by name, the oldest first; none without application."""
     found = application.units if application else {}
     return dict(sorted(found.items(), key=lambda unit: int(unit[0].partition("/")[2])))
-
-
-def wait_until(ready: Callable[[], bool], limit: float = 120, pause: float = 1) -> bool:
-    """Whether something becomes so within ``limit`` seconds."""
-    end = time.monotonic() + limit
-    while not ready():
-        if time.monotonic() > end:
-            return False
-        time.sleep(pause)
-    return True

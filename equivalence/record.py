@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+#: Name of a recording's file, with its charm's number from 1.
+RECORDING = "recording-{}.json"
+
 
 @dataclass
 class Scene:
@@ -26,11 +29,12 @@ class Scene:
 
 @dataclass
 class Recording:
-    """All that was seen of one charm."""
+    """All that was seen of one charm. ``seconds``: how long the run took in which it was seen."""
 
     charm: str
     framework: str
     scenes: dict[str, Scene] = field(default_factory=dict)
+    seconds: float = 0.0
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""

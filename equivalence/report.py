@@ -15,7 +15,7 @@ from rich.text import Text
 
 from equivalence import judge, rules, scenarios
 from equivalence.judge import Finding
-from equivalence.record import Recording
+from equivalence.record import RECORDING, Recording
 
 _COLOURS = {
     judge.EQUAL: "green",
@@ -88,6 +88,7 @@ def print_table(charms: Sequence[Judged], console: Console) -> None:
     for charm in charms:
         sums = ", ".join(f"{count} {verdict}" for verdict, count in sorted(charm.sums.items()))
         console.print(f"{charm.recording.charm}: {sums}")
+        console.print(f"  the run took {charm.recording.seconds / 60:.1f} min")
         for name, scene in charm.recording.scenes.items():
             where = f" ({scene.place})" if scene.place else ""
             told = f"{name}{where}: {scene.seconds:.0f} s, {scene.error or 'done'}"
@@ -115,6 +116,7 @@ def write(charms: Sequence[Judged], directory: Path) -> None:
                 "charm": charm.recording.charm,
                 "framework": charm.recording.framework,
                 "sums": charm.sums,
+                "seconds": charm.recording.seconds,
                 "scenarios": {
                     name: {
                         "place": scene.place,
@@ -142,7 +144,7 @@ def write(charms: Sequence[Judged], directory: Path) -> None:
     page = templates.get_template("report.html").render(document, scenes=scenes)
     (directory / "report.html").write_text(page)
     for number, charm in enumerate(charms, 1):
-        charm.recording.save(directory / f"recording-{number}.json")
+        charm.recording.save(directory / RECORDING.format(number))
 
 
 def _shown(finding: Finding) -> str:

@@ -23,7 +23,6 @@ from equivalence.model import (
     MONITORS,
     Model,
     ModelError,
-    wait_until,
 )
 from equivalence.record import Scene
 from equivalence.trail import Trail
@@ -315,7 +314,7 @@ def pause(context: Context) -> None:
         model.configure(bluestore_compression_mode=None)
     see("outcome-resume", model.action(unit, "resume")[0])
     model.settle()
-    wait_until(lambda: model.status(unit).startswith("active"))
+    model.becomes(lambda: model.status(unit).startswith("active"))
     see("status-resumed", model.status(unit))
     see("services-resumed", model.look(unit)["services"])
     model.ready()
@@ -526,7 +525,7 @@ def tls(context: Context) -> None:
     model.relate("admin-access", "api-client")
     model.juju.integrate(f"{model.application}:certificates", "ca")
     unit, second = model.units()[:2]
-    wait_until(lambda: all(model.look(each)["crt"] for each in (unit, second)), 300)
+    model.becomes(lambda: all(model.look(each)["crt"] for each in (unit, second)))
     model.settle(model.application, "ca", "api-client")
     bag = model.bag(unit, "certificates")
     asked = json.loads(bag.get("application_cert_requests", "{}"))
@@ -551,7 +550,7 @@ def tls(context: Context) -> None:
     see("served", told.strip() == "401")
     see("scheme-with", model.bag(unit, "admin-access").get("scheme"))
     model.action("ca/0", "renew")
-    see("renewed", wait_until(lambda: model.look(unit)["crt-text"] != first["crt-text"], 120))
+    see("renewed", model.becomes(lambda: model.look(unit)["crt-text"] != first["crt-text"]))
     model.settle(model.application, "ca")
     model.unrelate("certificates", "ca")
     see("scheme-without", model.bag(unit, "admin-access").get("scheme"))
@@ -566,7 +565,7 @@ def leader(context: Context) -> None:
     password = _password(model)
     model.add_units(1)
     model.remove_unit(model.leader())
-    wait_until(lambda: any(_leads(model)), 60)
+    model.becomes(lambda: any(_leads(model)))
     see("password-kept", _password(model) == password)
     model.ready()
 
@@ -697,7 +696,7 @@ def series_upgrade(context: Context) -> None:
     see("status", model.status(unit))
     see("services", model.look(unit)["services"])
     _run_hook(model, unit, "post-series-upgrade")
-    wait_until(lambda: model.status(unit).startswith("active"), 300)
+    model.becomes(lambda: model.status(unit).startswith("active"))
     see("status-after", model.status(unit))
     see("services-after", model.look(unit)["services"])
 
@@ -736,7 +735,7 @@ def at_once(context: Context) -> None:
     model.clear()
     model.companion(MONITORS)
     model.deploy(related=f"{MONITORS}:client")
-    wait_until(lambda: model.statuses().startswith("active"), 120)
+    model.becomes(lambda: model.statuses().startswith("active"))
     see("status", model.statuses())
     see("requests", [op["op"] for op in operations(model.request(), model.names())])
     see("cfg", model.look(model.units()[0])["cfg"])

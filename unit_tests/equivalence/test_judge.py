@@ -75,6 +75,14 @@ def test_verdicts(scene, expected):
     assert verdicts(scene) == expected
 
 
+def test_why_nothing_was_looked_at_is_told():
+    told = [
+        judge.judge(LINES, Recording("charm", "hooks", scenes))[1].why
+        for scenes in ({}, {"deploy": Scene({}, hidden=["mode"], place="stage")})
+    ]
+    assert told == ["the scenario was not asked for", "it can't be seen on a stage"]
+
+
 def test_what_differs_or_is_missing_is_a_fault_and_what_could_be_better_if_it_is_to_be():
     findings = judge.judge(
         LINES,

@@ -4,9 +4,10 @@ import io
 import json
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
-from equivalence import contract, judge, names, report, scenarios
+from equivalence import cli, contract, judge, names, report, scenarios
 from equivalence.record import Recording, Scene
 
 LINES = contract.load()
@@ -77,6 +78,25 @@ def test_json_and_page_have_every_observable_with_the_values_of_both(two, tmp_pa
     page = (tmp_path / "report.html").read_text()
     assert "root root 0666 &lt;b&gt;" in page
     assert Recording.read(tmp_path / "recording-2.json").charm == "theirs"
+
+
+def test_the_page_tells_how_long_the_run_and_each_scenario_took(two, tmp_path):
+    for each in two:
+        each.recording.seconds = 90
+    report.write(two, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "1.5 minutes" in page
+    assert page.count("<td>1 s, ") == 2
+
+
+def test_what_was_recorded_is_judged_again_without_a_run(tmp_path):
+    report.write([judged("as-there", {"cfg": "root root 0444"})], tmp_path)
+    command = ["--recorded", "--report", str(tmp_path)]
+    told = [CliRunner().invoke(cli.main, [*command, *more]).output for more in ([], ["--strict"])]
+    assert ["cfg not better" in each for each in told] == [False, True]
+    empty = CliRunner().invoke(cli.main, ["--recorded", "--report", str(tmp_path / "none")])
+    assert empty.exit_code == 2
+    assert "has no recordings" in empty.output
 
 
 def test_every_observable_belongs_to_a_scenario_that_there_is():

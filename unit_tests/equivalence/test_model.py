@@ -1,0 +1,55 @@
+"""Waiting: what does not come about by itself is not waited for."""
+
+import pytest
+
+from equivalence import model as models
+from equivalence.model import Model
+
+
+class Clock:
+    """Time that passes when one sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(models, "time", made)
+    return made
+
+
+def model(monkeypatch, clock: Clock, busy_until: float) -> Model:
+    """A model whose agents are busy until then."""
+    monkeypatch.setattr(models.jubilant, "all_agents_idle", lambda _: clock.now >= busy_until)
+
+    class Juju:
+        def status(self) -> None:
+            return None
+
+    return Model(Juju(), None, staged=True)
+
+
+@pytest.mark.parametrize(
+    ("busy_until", "ready_at", "comes", "seconds"),
+    [
+        (0, 0, True, 0),
+        (100, 100, True, 100),
+        (100, 120, True, 120),
+        (100, 9999, False, 100 + models.QUIET),
+        (9999, 9999, False, models.LIMIT),
+    ],
+)
+def test_what_does_not_come_about_while_agents_are_idle_is_given_up(
+    monkeypatch, clock, busy_until, ready_at, comes, seconds
+):
+    waits = model(monkeypatch, clock, busy_until)
+    assert waits.becomes(lambda: clock.now >= ready_at) is comes
+    assert abs(clock.now - seconds) <= 2
