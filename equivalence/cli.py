@@ -15,7 +15,7 @@ import jubilant
 from rich.console import Console
 
 from equivalence import contract, judge, mutation, operator_charm, package, report, scenarios
-from equivalence.model import COMMAND, REPOSITORY, Model
+from equivalence.model import COMMAND, REPOSITORY, Juju, Model
 from equivalence.record import RECORDING, Recording
 
 BUILT = REPOSITORY / "build" / "ceph-iscsi"
@@ -199,7 +199,7 @@ class Lab:
     @contextmanager
     def model(self, name: str) -> Iterator[jubilant.Juju]:
         """A model, gone at the end unless the lab is kept; it is there before if that was."""
-        juju = jubilant.Juju(model=name, cli_binary=str(COMMAND), wait_timeout=600)
+        juju = Juju(model=name, cli_binary=str(COMMAND), wait_timeout=600)
         if f'"{name}"' not in juju.cli("models", "--format", "json", include_model=False):
             juju.add_model(name)
         yield juju
