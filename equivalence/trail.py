@@ -1,7 +1,7 @@
 """What a scenario leaves for a reader beside the contract's values, with placeholders.
 
-After each step: the statuses, and the data bags that have changed. At the end: every status in
-between, and what there is on the gateways and in Ceph.
+After each step: how long it took, the statuses, and the data bags that have changed. At the end: every
+status in between, and what there is on the gateways and in Ceph.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,12 @@ class Trail:
         self._model = model
         self._scene = scene
         self._bags: dict[str, Any] = {}
+        self._last = time.monotonic()
         self._began = {unit: len(model.history(unit)) for unit in model.units()}
 
     def step(self, did: str) -> None:
-        """Note what was done, and what that has changed."""
+        """Note what was done, what that has changed, and seconds since the step before."""
+        seconds = round(time.monotonic() - self._last)
         applications = self._model.applications()
         bags = self._model.bags(applications)
         names = self._model.names(applications, bags)
@@ -48,7 +51,8 @@ class Trail:
         statuses = self._model.told(applications)
         note = {"did": did, "statuses": statuses, "bags": changed, "gone": gone}
         filled = {key: value for key, value in note.items() if value}
-        self._scene.steps.append(readable(names.tidy(filled)))
+        self._scene.steps.append(readable(names.tidy(filled)) | {"seconds": seconds})
+        self._last = time.monotonic()
 
     def end(self) -> None:
         """Note what there is at the end, and every status that the units have had; once."""

@@ -88,8 +88,12 @@ def test_data_bags_are_told_by_endpoint_and_owner_whoever_sees_them(model):
     }
 
 
-def test_a_step_tells_statuses_and_only_the_bags_that_it_changed(model):
+def test_a_step_tells_statuses_how_long_it_took_and_only_the_bags_that_it_changed(
+    model, monkeypatch
+):
     scene = Scene()
+    clock = iter([100.0, 103.2, 104.0, 120.0, 121.0, 121.2, 122.0])
+    monkeypatch.setattr(trail.time, "monotonic", lambda: next(clock))
     notes = trail.Trail(model, scene)
     notes.step("begin")
     model.juju.shown["gw/10"][0]["local-unit"]["data"] = {"a": "10.85.0.9"}
@@ -102,6 +106,7 @@ def test_a_step_tells_statuses_and_only_the_bags_that_it_changed(model):
         "did": "config a=<gateway 2>",
         "statuses": {"<unit 1>": "active: Unit is ready", "<unit 2>": "active: Unit is ready"},
         "bags": {"cluster": {"<unit 2>": {"a": "<gateway 2>"}}},
+        "seconds": 16,
     }
     assert third["gone"] == ["ceph-client"]
 
