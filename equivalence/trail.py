@@ -1,7 +1,7 @@
 """What a scenario leaves for a reader beside the contract's values, with placeholders.
 
-After each step: how long it took, the statuses, and the data bags that have changed. At the end: every
-status in between, and what there is on the gateways and in Ceph.
+After each step: how long it took, the statuses, and the data bags that have changed. At the end:
+every status in between, and what there is on the gateways and in Ceph.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ import importlib.machinery
 import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -55,6 +55,23 @@ def test_a_daemon_without_its_configuration_fails(systemctl, monkeypatch, capsys
     assert run(systemctl, monkeypatch, "start", "rbd-target-gw") == 1
     assert run(systemctl, monkeypatch, "is-active", "rbd-target-gw") == 3
     assert "failed" in capsys.readouterr().out
+
+
+def test_a_daemon_whose_client_ceph_does_not_know_fails(systemctl, monkeypatch, tmp_path):
+    monkeypatch.setattr(systemctl, "CFG", tmp_path / "cfg")
+    (tmp_path / "cfg").write_text(
+        "[config]\ncluster_client_name = client.gw\npool = iscsi\nceph_config_dir = /etc/gw\n"
+    )
+    asked = []
+
+    def rados(argv: list[str], **_: object) -> SimpleNamespace:
+        asked.append(argv)
+        return SimpleNamespace(returncode=len(asked) == 1)
+
+    monkeypatch.setattr(systemctl.subprocess, "run", rados)
+    assert [run(systemctl, monkeypatch, "start", "rbd-target-gw") for _ in range(2)] == [1, 0]
+    wanted = "rados --conf /etc/gw/ceph.conf --name client.gw --pool iscsi ls"
+    assert wanted in " ".join(asked[0])
 
 
 def test_a_service_that_is_stuck_does_not_stop(systemctl, monkeypatch, tmp_path):
