@@ -353,6 +353,9 @@ def services_down(context: Context) -> None:
     see("tcmu-runner", told_of("tcmu-runner"))
     model.run_on(unit, "systemctl", "reset-failed", "rbd-target-api", "rbd-target-gw")
     model.run_on(unit, "systemctl", "start", "rbd-target-api", "rbd-target-gw")
+    # A gateway may be announced only once its API answers, and that may be seen in a hook only.
+    answers = "until curl --silent --output /dev/null http://127.0.0.1:5000/api/; do sleep 1; done"
+    model.run_on(unit, "timeout", "120", "sh", "-c", answers)
     _run_hook(model, unit, "update-status")
     model.ready()
 

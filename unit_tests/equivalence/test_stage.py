@@ -91,10 +91,15 @@ def gwcli(monkeypatch, tmp_path):
         publish=lambda state: (tmp_path / "state.json").write_text(json.dumps(state)),
     )
 
+    images = {"p/spoilt": ["layering"], "p/there": ["layering", "exclusive-lock"]}
+
     def rbd(*arguments: str) -> str:
-        if arguments[0] == "info" and not arguments[-1].endswith("spoilt"):
+        image = arguments[-1]
+        if arguments[0] == "create":
+            images[image] = ["layering", "exclusive-lock"]
+        if image not in images:
             raise module.Refusal("Failed : No such file or directory")
-        return json.dumps({"features": ["layering"]})
+        return json.dumps({"features": images[image]})
 
     monkeypatch.setattr(module, "rbd", rbd)
     return module
@@ -113,6 +118,7 @@ def test_the_commands_of_a_target_are_carried_out(gwcli):
         f"{path}/hosts create {client}",
         f"{path}/hosts/{client} auth username=someone password=something",
         f"{path}/hosts/{client} disk add p/i",
+        "/disks attach pool=p image=there",
     ):
         assert gwcli.carry_out(line) == "ok", line
     made = json.loads(gwcli.STATE.read_text())["targets"][IQN]
@@ -123,6 +129,7 @@ def test_the_commands_of_a_target_are_carried_out(gwcli):
 
 def test_what_the_real_one_refuses_is_refused(gwcli):
     assert "exclusive-lock" in gwcli.carry_out("/disks create pool=p image=spoilt size=1G")
+    assert "No such file" in gwcli.carry_out("/disks attach pool=p image=missing")
     gwcli.carry_out(f"/iscsi-targets create {IQN}")
     assert "already exists" in gwcli.carry_out(f"/iscsi-targets create {IQN}")
     assert gwcli.carry_out("endofanswer") == "Command not found endofanswer"
