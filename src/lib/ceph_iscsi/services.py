@@ -6,6 +6,7 @@ before a file is written until they have started after it: a hook that is killed
 made good by the next one. The mark lies in /run because a reboot starts them anew as well.
 """
 
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ API_TIME_LIMIT = 300
 STOP_TIME_LIMIT = 660
 
 RESTART_MARK = Path("/run/ceph-iscsi-charm.restart")
+# Initiators, by target, that were logged in before the restart and are not back yet.
+AWAITED = Path("/run/ceph-iscsi-charm.awaited")
 # What systemd runs before each stop of rbd-target-api, and where it is told so.
 DRAIN = Path("/usr/local/lib/ceph-iscsi-charm/drain.py")
 DRAIN_DROP_IN = Path("/etc/systemd/system/rbd-target-api.service.d/drain.conf")
@@ -99,6 +102,27 @@ def mark_restart() -> None:
 def unmark_restart() -> None:
     """Note that the daemons run on the files as they are."""
     RESTART_MARK.unlink(missing_ok=True)
+
+
+def await_initiators() -> bool:
+    """Note who is logged in before a restart, for a hook that comes after one that is killed too.
+
+    :returns: whether anybody is
+    """
+    sessions = {iqn: sorted(names) for iqn, names in drain.connected().items() if names}
+    if sessions:
+        files.write(AWAITED, json.dumps(sessions), 0o600)
+    return bool(sessions)
+
+
+def initiators_returned() -> bool:
+    """Wait until those are back who were noted, for some time; see ``drain.wait_for_return``."""
+    if not AWAITED.exists():
+        return True
+    sessions = {iqn: set(names) for iqn, names in json.loads(AWAITED.read_text()).items()}
+    returned = drain.wait_for_return(sessions)
+    AWAITED.unlink()
+    return returned
 
 
 def serving() -> bool:

@@ -276,8 +276,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
 
         :param restart: whether the daemons have to restart
         """
-        sessions = drain.connected()
-        if restart and any(sessions.values()):
+        if restart and services.await_initiators():
             hookenv.status_set("maintenance", "Restarting: draining")
         try:
             if restart:
@@ -289,7 +288,7 @@ class CephISCSIGatewayCharm(charms_openstack.plugins.CephCharm):
             if reactive.is_flag_set(PAUSED):
                 return
             services.run_all(check_ready=self.check_ready)
-            if restart and not drain.wait_for_return(sessions):
+            if not services.initiators_returned():
                 hookenv.log("not all initiators have come back after the restart")
         except GatewayError as error:
             hookenv.log(f"the gateway is not ready: {error}", hookenv.ERROR)

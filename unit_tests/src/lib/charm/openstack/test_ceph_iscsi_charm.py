@@ -121,6 +121,7 @@ def machine(hook, monkeypatch, tmp_path):
         live=True,
         serving=False,
         sessions={},
+        awaited=[],
         silent=[],
         last_paths={},
         portals=[],
@@ -137,6 +138,10 @@ def machine(hook, monkeypatch, tmp_path):
         if state.api != "host-1.lab":
             raise GatewayError("the API does not answer")
 
+    def wait_for_return(sessions):
+        state.awaited.append(sessions)
+        return True
+
     def run_all(check_ready):
         state.started.append(services.restart_needed())
         services.unmark_restart()
@@ -152,6 +157,7 @@ def machine(hook, monkeypatch, tmp_path):
     monkeypatch.setattr(hosts, "resolve", lambda name: state.names.get(name, []))
     monkeypatch.setattr(networks, "of", state.networks.get)
     monkeypatch.setattr(services, "RESTART_MARK", tmp_path / "mark")
+    monkeypatch.setattr(services, "AWAITED", tmp_path / "awaited")
     monkeypatch.setattr(services, "run_all", run_all)
     monkeypatch.setattr(services, "stop_all", lambda: state.started.append("stop"))
     monkeypatch.setattr(services, "stopped", lambda *names: [])
@@ -160,7 +166,7 @@ def machine(hook, monkeypatch, tmp_path):
     monkeypatch.setattr(services, "serving", lambda: state.serving)
     monkeypatch.setattr(services, "install_drain", lambda source: None)
     monkeypatch.setattr(drain, "connected", lambda: state.sessions)
-    monkeypatch.setattr(drain, "wait_for_return", lambda sessions: True)
+    monkeypatch.setattr(drain, "wait_for_return", wait_for_return)
     monkeypatch.setattr(drain, "silent_portals", lambda: state.silent)
     monkeypatch.setattr(drain, "last_paths", lambda: state.last_paths)
     monkeypatch.setattr(drain, "own_groups", lambda: ["tpg"] if state.portals else [])
@@ -669,6 +675,24 @@ def test_a_serving_gateway_restarts_at_its_turn_and_gives_it_back(machine, servi
     assert machine.started == [True]
     assert machine.statuses == [("maintenance", "Restarting: draining")]
     assert (serving.restart_requests, serving.restart_turn) == ({}, {})
+
+
+@pytest.mark.parametrize("when", ["run_all", "initiators_returned"])
+def test_a_turn_whose_hook_is_killed_ends_when_initiators_are_back(
+    machine, serving, monkeypatch, when
+):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(services, when, killed)
+        configure(serving, loglevel=3)
+    machine.sessions = {"iqn": set()}
+    configure(serving, loglevel=3)
+    assert machine.awaited == [{"iqn": {"initiator"}}]
+    assert not waits(serving)
+    configure(serving, loglevel=3)
+    assert len(machine.awaited) == 1
 
 
 def test_until_its_turn_everything_stays_as_it_is(machine, serving):
