@@ -8,10 +8,14 @@ that is told that the path is on standby takes another at once. So: each LUN's t
 of this gateway goes to standby (SPC-4, asymmetric logical unit access), and the stop waits until
 the LUNs get no more commands than initiators' path checkers send.
 
+Linux learns of the standby from a command that comes back. Before it, a LUN is offered as one that
+still serves but is worse than the other gateways' paths: multipath takes those at its next look.
+
 What is read and written is LIO's configfs. There ceph-iscsi defines the target port groups (TPG)
 of all of a target's gateways, and enables its own alone.
 """
 
+import contextlib
 import socket
 import sys
 import time
@@ -19,7 +23,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LIO = Path("/sys/kernel/config/target")
-STANDBY = "2"
+STANDBY, LBA_DEPENDENT = "2", "4"
+# How a disk depends on the address, for LIO: not at all, a group serves all of it.
+EVERYWHERE = "0 0\n0 18446744073709551614 {group}:O\n"
+# Seconds that multipath gets at least and at most to look (`max_polling_interval`) and to leave.
+FOLLOW = 6.0, 8.0
 # Seconds that initiators get at least and at most to take another path.
 SHORTEST, LONGEST = 2.0, 15.0
 # A LUN is left alone when it gets no more commands than this in as many seconds for a session:
@@ -137,32 +145,68 @@ def drain(root: Path = LIO) -> Iterator[str]:
             continue
         draining[tpg] = len(initiators)
         yield f"{iqn}: {len(initiators)} session(s), to the other gateways"
-        yield from _stand_by(root, tpg)
     if draining:
         began = time.monotonic()
-        busy = _wait_until_left(draining)
+        if sum(_step_back(root, tpg) for tpg in draining):
+            _wait_until_left(draining, *FOLLOW)
+        for tpg in draining:
+            yield from _stand_by(root, tpg)
+        busy = _wait_until_left(draining, SHORTEST, LONGEST)
         took = f"{time.monotonic() - began:.1f} s"
         yield f"drained in {took}" if not busy else f"still in use after {took}: {', '.join(busy)}"
 
 
+def _step_back(root: Path, tpg: Path) -> int:
+    """Offer LUNs as worse than the other gateways'; return how many were.
+
+    Not those for several initiators: each goes when it looks, and until the last has gone the
+    gateways would take the disk from each other with every write.
+    """
+    stepped = 0
+    for group, (luns, alone) in _groups(root, tpg).items():
+        if alone and all(_users(tpg, lun) == 1 for lun in luns):
+            serves = EVERYWHERE.format(group=_read(group / "tg_pt_gp_id"))
+            with contextlib.suppress(OSError):
+                (group.parents[1] / "lba_map").write_text(serves)
+                (group / "alua_access_state").write_text(LBA_DEPENDENT)
+                stepped += 1
+    return stepped
+
+
 def _stand_by(root: Path, tpg: Path) -> Iterator[str]:
+    for group, (_, alone) in _groups(root, tpg).items():
+        disk = group.parents[1].name
+        if not alone:
+            yield f"disk {disk}: not on standby: {group.name} is not this gateway's alone"
+            continue
+        try:
+            (group / "alua_access_state").write_text(STANDBY)
+        except OSError as error:
+            yield f"disk {disk}: not on standby: {error.strerror}"
+
+
+def _groups(root: Path, tpg: Path) -> dict[Path, tuple[list[str], bool]]:
+    """Target port groups with LUNs of a TPG: which LUNs (``lun_0``), and whether only those."""
     own = f"iSCSI/{tpg.parent.name}/{tpg.name}/"
+    found = {}
     for members in sorted(root.glob("core/*/*/alua/*/members")):
         lines = _read(members).splitlines()
-        mine = [line for line in lines if line.startswith(own)]
-        disk, group = members.parts[-4], members.parts[-2]
-        if mine and len(mine) == len(lines):
-            try:
-                (members.parent / "alua_access_state").write_text(STANDBY)
-            except OSError as error:
-                yield f"disk {disk}: not on standby: {error.strerror}"
-        elif mine:
-            yield f"disk {disk}: not on standby: {group} is not this gateway's alone"
+        mine = [line.removeprefix(own) for line in lines if line.startswith(own)]
+        if mine:
+            found[members.parent] = (mine, len(mine) == len(lines))
+    return found
 
 
-def _wait_until_left(draining: dict[Path, int]) -> list[str]:
+def _users(tpg: Path, lun: str) -> int:
+    """How many initiators a LUN of a TPG is for."""
+    links = (link for link in tpg.glob("acls/*/lun_*/*") if link.is_symlink())
+    return sum(link.resolve().name == lun for link in links)
+
+
+def _wait_until_left(draining: dict[Path, int], shortest: float, longest: float) -> list[str]:
     """Wait until the LUNs of TPGs, given with their number of sessions, are left alone.
 
+    :param shortest: seconds to wait in any case, and `longest` at most
     :returns: those that are not when the time is up, as ``iqn…/lun_0``
     """
     began, before = time.monotonic(), _commands(draining)
@@ -175,7 +219,7 @@ def _wait_until_left(draining: dict[Path, int]) -> list[str]:
             if count - before.get(lun, 0) > CHECKS * draining[lun.parents[1]]
         ]
         passed = time.monotonic() - began
-        if (not busy and passed >= SHORTEST) or passed >= LONGEST:
+        if (not busy and passed >= shortest) or passed >= longest:
             return busy
         before = now
 

@@ -47,10 +47,18 @@ class Lio:
         statistics = self.own / "lun" / f"lun_{number}" / "statistics" / "scsi_tgt_port"
         statistics.mkdir(parents=True)
         (statistics / "in_cmds").write_text("100\n")
+        self.map(number)
         self.alua(disk, "default_tg_pt_gp", "")
         self.alua(disk, "ao", self.member(1, number))
         self.alua(disk, "ano2", self.member(2, number))
         return statistics / "in_cmds"
+
+    def map(self, number=0, name=INITIATOR):
+        """An initiator's access to a LUN of this gateway."""
+        mapped = self.own / "acls" / name / f"lun_{number}"
+        mapped.mkdir(parents=True)
+        (mapped / "link").symlink_to(self.own / "lun" / f"lun_{number}")
+        (mapped / "write_protect").write_text("0\n")
 
     def member(self, group, number):
         return f"iSCSI/{IQN}/tpgt_{group}/lun_{number}\n\0"
@@ -60,6 +68,7 @@ class Lio:
         group.mkdir(parents=True, exist_ok=True)
         (group / "members").write_text(members)
         (group / "alua_access_state").write_text("0\n")
+        (group / "tg_pt_gp_id").write_text(f"{name[-1]}\n")
         return group / "alua_access_state"
 
     def state(self, name, disk="rbd.one"):
@@ -130,18 +139,51 @@ def test_draining_puts_this_gateways_luns_and_no_others_on_standby(lio, listenin
     lio.lun()
     said = list(drain.drain(lio.root))
     assert (lio.state("ano2"), lio.state("ao"), lio.state("default_tg_pt_gp")) == ("2", "0", "0")
-    assert said == [f"{IQN}: 1 session(s), to the other gateways", "drained in 2.0 s"]
+    assert said == [f"{IQN}: 1 session(s), to the other gateways", "drained in 8.0 s"]
+
+
+def test_before_it_stands_by_a_lun_serves_for_a_while_as_worse_than_the_others(
+    lio, listening, clock
+):
+    lio.portal(lio.other, listening)
+    lio.lun()
+    states = []
+    clock.meanwhile = lambda: states.append(lio.state("ano2"))
+    list(drain.drain(lio.root))
+    assert states == ["4"] * 6 + ["2"] * 2
+    assert (lio.root / "core/user_0/rbd.one/lba_map").read_text() == (
+        "0 0\n0 18446744073709551614 2:O\n"
+    )
+    assert lio.state("ao") == "0"
+
+
+def test_a_lun_for_several_initiators_stands_by_at_once(lio, listening, clock):
+    lio.portal(lio.other, listening)
+    lio.lun()
+    lio.map(name="iqn.2024-11.com.example:two")
+    states = []
+    clock.meanwhile = lambda: states.append(lio.state("ano2"))
+    assert list(drain.drain(lio.root))[-1] == "drained in 2.0 s"
+    assert states == ["2", "2"]
+
+
+def test_a_kernel_that_knows_no_worse_state_has_luns_stand_by_at_once(lio, listening):
+    lio.portal(lio.other, listening)
+    lio.lun()
+    (lio.root / "core/user_0/rbd.one/lba_map").mkdir()
+    assert list(drain.drain(lio.root))[1:] == ["drained in 2.0 s"]
+    assert lio.state("ano2") == "2"
 
 
 def test_the_stop_waits_until_the_luns_get_no_commands_but_checks(lio, listening, clock):
     lio.portal(lio.other, listening)
-    counter, left = lio.lun(), [50, 50, 50, drain.CHECKS]
+    counter, left = lio.lun(), [50] * 11 + [drain.CHECKS]
 
     def go_on():
         counter.write_text(str(int(counter.read_text()) + (left.pop(0) if left else 0)))
 
     clock.meanwhile = go_on
-    assert list(drain.drain(lio.root))[-1] == "drained in 4.0 s"
+    assert list(drain.drain(lio.root))[-1] == "drained in 12.0 s"
 
 
 def test_an_initiator_that_does_not_leave_holds_the_stop_up_for_a_while_only(
@@ -151,7 +193,8 @@ def test_an_initiator_that_does_not_leave_holds_the_stop_up_for_a_while_only(
     counter = lio.lun()
     clock.meanwhile = lambda: counter.write_text(str(int(counter.read_text()) + 50))
     said = list(drain.drain(lio.root))
-    assert said[-1] == f"still in use after {drain.LONGEST:.1f} s: {IQN}/lun_0"
+    longest = drain.FOLLOW[1] + drain.LONGEST
+    assert said[-1] == f"still in use after {longest:.1f} s: {IQN}/lun_0"
 
 
 def test_without_sessions_nothing_is_done(lio, listening, clock):
@@ -179,7 +222,7 @@ def test_what_cannot_be_drained_is_told_and_holds_nothing_up(lio, listening):
     assert said[1:] == [
         "disk rbd.three: not on standby: Is a directory",
         "disk rbd.two: not on standby: shared is not this gateway's alone",
-        "drained in 2.0 s",
+        "drained in 8.0 s",
     ]
     assert lio.state("ano2") == "2"
 
