@@ -28,6 +28,7 @@ ORDER = (
     "pause",
     "maintenance",
     "storm",
+    "alua",
     "requests",
     "names",
     "status",

@@ -14,6 +14,9 @@ from . import records
 NODES = (Path("/var/lib/iscsi/nodes"), Path("/etc/iscsi/nodes"))
 SESSIONS = Path("/sys/class/iscsi_session")
 
+# seconds until a disk has all its paths: a host under qemu takes its time
+PATHS_LIMIT = 180
+
 
 class InitiatorError(Exception):
     """Something that the one who asked has to know; the text names the command's own words."""
@@ -118,7 +121,7 @@ def current_devices() -> list[Device]:
     return devices(maps, sessions())
 
 
-def login(portals: list[str], iqn: str, username: str, password: str, timeout: float = 60) -> None:
+def login(portals: list[str], iqn: str, username: str, password: str) -> None:
     """Log in to IQN over every portal that one of PORTALS tells, and wait for all its paths."""
     there = _discover(portals, iqn)
     settings = records.chap(username, password)
@@ -127,7 +130,7 @@ def login(portals: list[str], iqn: str, username: str, password: str, timeout: f
     missing = set(there) - {session.portal for session in sessions() if session.iqn == iqn}
     for portal in sorted(missing):
         _run("iscsiadm", "-m", "node", "-T", iqn, "-p", portal, "--login")
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + PATHS_LIMIT
     while not _all_paths(iqn, len(there)):
         if time.monotonic() > deadline:
             raise InitiatorError(f"logged in to {iqn}, but its disks lack paths: {show()}")
