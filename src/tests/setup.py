@@ -1,31 +1,13 @@
 """What a deployed bundle needs before its tests: `configure` in tests.yaml."""
 
+from pathlib import Path
+
 import zaza.model
 
 from tests.gateway import INITIATOR, first_unit, gateways, run, settle, wait
 
-#: What the gateway's README recommends.
-MULTIPATH = """
-defaults {
-    user_friendly_names yes
-    find_multipaths no
-}
-devices {
-    device {
-        vendor "LIO-ORG"
-        product "TCMU device"
-        hardware_handler "1 alua"
-        path_grouping_policy "failover"
-        path_selector "queue-length 0"
-        failback 60
-        path_checker tur
-        prio alua
-        prio_args exclusive_pref_bit
-        fast_io_fail_tmo 25
-        no_path_retry queue
-    }
-}
-"""
+#: What the gateways' action initiator-config prints.
+MULTIPATH = Path(__file__).resolve().parents[1] / "files" / "initiator" / "multipath.conf"
 
 #: Opens a new vault and prints a token for the charm; the keys never leave the unit's shell.
 OPEN_VAULT = """
@@ -44,7 +26,7 @@ vault token create -ttl=30m -format=json | value '["auth"]["client_token"]'
 def initiator() -> None:
     """Make a plain Ubuntu unit an initiator with multipath."""
     unit = first_unit(INITIATOR)
-    run(unit, f"cat > /etc/multipath.conf <<'END'\n{MULTIPATH}\nEND")
+    run(unit, f"cat > /etc/multipath.conf <<'END'\n{MULTIPATH.read_text()}END")
     run(unit, "apt-get update && apt-get install --yes open-iscsi multipath-tools", 1800)
     run(unit, "modprobe -a iscsi_tcp dm_multipath")
     run(unit, "systemctl enable --now iscsid.socket multipathd && multipathd reconfigure")
