@@ -33,7 +33,7 @@ IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
 
 #: Prints the gateway's whole configuration, asked as the API's own administrator.
 READ_API = """
-import base64, configparser, socket, ssl, urllib.request
+import base64, configparser, socket, ssl, time, urllib.error, urllib.request
 parser = configparser.ConfigParser(interpolation=None)
 parser.read("/etc/ceph/iscsi-gateway.cfg")
 config = parser["config"]
@@ -43,7 +43,17 @@ context = ssl.create_default_context() if secure else None
 request = urllib.request.Request(f"{url}/api/config")
 login = f"{config['api_user']}:{config['api_password']}".encode()
 request.add_header("Authorization", f"Basic {base64.b64encode(login).decode()}")
-print(urllib.request.urlopen(request, timeout=30, context=context).read().decode())
+deadline = time.monotonic() + 120
+while True:  # it may have been restarted just now
+    try:
+        print(urllib.request.urlopen(request, timeout=30, context=context).read().decode())
+        break
+    except urllib.error.HTTPError:
+        raise
+    except OSError:
+        if time.monotonic() > deadline:
+            raise
+        time.sleep(1)
 """
 
 

@@ -795,6 +795,8 @@ def play(scenario: Scenario, model: Model, other: Path | None = None) -> Scene:
         model.trail.end()
     except Exception as error:  # a charm may do anything: the rest of the run is worth having
         said = getattr(error, "stderr", None) or str(error)  # what Juju's command says, if it does
+        if isinstance(error, jubilant.TaskError):
+            said = (error.task.stderr.strip().splitlines() or [said])[-1]
         scene.error = f"{type(error).__name__}: {said.strip()}"[:500]
     finally:
         model.trail = None

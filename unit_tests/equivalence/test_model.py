@@ -1,5 +1,9 @@
 """Waiting: what does not come about by itself is not waited for."""
 
+import configparser
+import io
+import urllib.request
+
 import pytest
 
 from equivalence import model as models
@@ -53,3 +57,22 @@ def test_what_does_not_come_about_while_agents_are_idle_is_given_up(
     waits = model(monkeypatch, clock, busy_until)
     assert waits.becomes(lambda: clock.now >= ready_at) is comes
     assert abs(clock.now - seconds) <= 2
+
+
+def test_an_api_that_has_just_been_restarted_is_asked_again(monkeypatch, capsys):
+    answers = [ConnectionRefusedError("refused"), io.BytesIO(b'{"targets": {}}')]
+
+    def urlopen(*_: object, **__: object) -> io.BytesIO:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def read(parser: configparser.ConfigParser, _: str) -> None:
+        parser.read_string("[config]\napi_secure = false\napi_user = u\napi_password = p\n")
+
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+    monkeypatch.setattr(configparser.ConfigParser, "read", read)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    exec(models.READ_API, {})  # noqa: S102
+    assert capsys.readouterr().out == '{"targets": {}}\n'

@@ -3,6 +3,7 @@
 import io
 import json
 
+import jubilant
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
@@ -125,3 +126,13 @@ def test_a_scenario_that_fails_ends_with_its_reason_and_not_the_run():
     pause = next(known for known in scenarios.SCENARIOS if known.name == "pause")
     scene = scenarios.play(pause, BrokenModel())
     assert scene.error == "RuntimeError: no unit came up"
+
+
+def test_of_a_command_that_failed_on_a_host_its_last_words_are_told():
+    task = jubilant.Task("1", "completed", return_code=1, stderr="Traceback:\n  at\nno route\n")
+
+    class Unreachable(BrokenModel):
+        def ready(self) -> None:
+            raise jubilant.TaskError(task)
+
+    assert scenarios.play(scenarios.SCENARIOS[4], Unreachable()).error == "TaskError: no route"
