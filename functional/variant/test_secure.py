@@ -55,3 +55,11 @@ def test_asking_again_on_the_other_gateway_changes_nothing(target: Model):
     before = target.api_config(first)
     target.create_target(FIRST, other)
     assert target.api_config(first) == before
+
+
+def test_zazas_class_for_tls_passes_and_leaves_the_targets_as_they_were(disk: Model):
+    first = disk.gateways()[0]
+    before = disk.api_config(first)
+    disk.zaza("tests.iscsi.TLSTest")
+    after = disk.api_config(first)
+    assert (after["targets"], after["disks"]) == (before["targets"], before["disks"])
