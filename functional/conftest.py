@@ -35,6 +35,7 @@ ORDER = (
     "zaza",
     "power_cut",
     "turns",
+    "chaos",
     "admin_access",
     "tls",
     "secrets",

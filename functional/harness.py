@@ -28,6 +28,7 @@ IQN = "iqn.2003-01.com.ubuntu.iscsi-gw:iscsi-igw"
 
 #: What units say that wait for their turn to restart, and that have it.
 WAITING, DRAINING = "Waiting for its turn to restart", "Restarting: draining"
+PAUSED = "Paused. Use 'resume' action to resume normal service."
 
 #: What `change_level` changes `loglevel` to, and back.
 LEVEL = 3
@@ -212,6 +213,13 @@ class Model:
             },
         )
         return document, sorted(self.images())
+
+    def wait_stored(self, what: str, timeout: float = 200) -> None:
+        """Wait until a change has come so far that WHAT is in the configuration."""
+        end = time.monotonic() + timeout
+        while what not in self.ceph("rados", "--pool", "iscsi", "get", "gateway.conf", "-"):
+            assert time.monotonic() < end, f"{what} is not stored after {timeout} s"
+            time.sleep(0.3)
 
     def _unit(self, name: str) -> jubilant.statustypes.UnitStatus:
         return self.juju.status().apps[name.partition("/")[0]].units[name]
@@ -406,6 +414,11 @@ class Model:
     def link(self, unit: str, state: str) -> None:
         """Pull the network cable of UNIT's host (STATE `down`) or plug it in (`up`)."""
         command = ("lab", "link", "--model", str(self.juju.model), self.machine(unit), state)
+        self.juju.cli(*command, include_model=False)
+
+    def kill_agent(self, unit: str) -> None:
+        """Kill the agent of UNIT's host with what it runs; it starts again."""
+        command = ("lab", "kill-agent", "--model", str(self.juju.model), self.machine(unit))
         self.juju.cli(*command, include_model=False)
 
     def change_level(self) -> int:

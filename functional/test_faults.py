@@ -172,14 +172,6 @@ def test_monitors_that_cannot_be_reached(faults: Model):
     assert faults.action(UNIT, "delete-disk", image_name="faulty", **mean)["changed"] == "true"
 
 
-def when_made(model: Model, what: str) -> None:
-    """Wait until a change has come so far that WHAT is in the configuration."""
-    end = time.monotonic() + 200
-    while what not in model.ceph("rados", "--pool", "iscsi", "get", "gateway.conf", "-"):
-        assert time.monotonic() < end
-        time.sleep(0.3)
-
-
 def whole(name: str) -> dict:
     """Parameters of a create-target that makes a disk and a client."""
     return disk(name) | {
@@ -192,7 +184,7 @@ def whole(name: str) -> dict:
 def test_gwcli_killed_half_way(faults: Model):
     with unchanged(faults):
         change = faults.start(UNIT, "create-target", **whole("faulty"))
-        when_made(faults, "ceph-iscsi/faulty")
+        faults.wait_stored("ceph-iscsi/faulty")
         faults.juju.ssh(f"root@{UNIT}", "pkill", "--signal", "KILL", "gwcli")
         with pytest.raises(jubilant.TaskError) as error:
             faults.finish(change)
@@ -256,7 +248,7 @@ def test_a_gateway_that_dies_so_in_the_middle_of_a_change(faults: Model):
     with unchanged(faults):
         faults.action(UNIT, "create-disk", **disk())
         change = faults.start(UNIT, "create-target", **whole("faulty"))
-        when_made(faults, NEW)
+        faults.wait_stored(NEW)
         gone_with_the_lock(faults)
         with pytest.raises(jubilant.TaskError) as error:
             faults.finish(change)
@@ -287,7 +279,7 @@ def test_units_that_go_half_way(faults: Model):
     leader, other = (UNIT, OTHER) if faults.leader() == UNIT else (OTHER, UNIT)
     before = faults.stored()
     change = faults.start(leader, "create-target", **whole("faulty"))
-    when_made(faults, "ceph-iscsi/faulty")
+    faults.wait_stored("ceph-iscsi/faulty")
     faults.power(leader, "off")
     message = fails(faults, "create-disk", other, **disk("faulty-2"))
     assert f"({leader}) is not usable, and a change needs all gateways" in message
@@ -297,7 +289,7 @@ def test_units_that_go_half_way(faults: Model):
         faults.finish(change)
     change = faults.start(other, "create-target", **whole("faulty"))
     with contextlib.suppress(jubilant.CLIError):  # the connection goes with the host
-        when_made(faults, NEW)
+        faults.wait_stored(NEW)
         faults.juju.ssh(f"root@{other}", "systemctl", "reboot", "--force", "--force")
     with contextlib.suppress(jubilant.TaskError):  # it may have been through already
         faults.finish(change)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import jubilant
 import pytest
-from harness import GATEWAY, UNDRAINED, WAITING, Model
+from harness import GATEWAY, PAUSED, UNDRAINED, WAITING, Model
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_a_paused_unit_says_so(paused):
     model, unit, _ = paused
     status = model.juju.status().apps["ceph-iscsi"].units[unit].workload_status
     assert status.current == "maintenance"
-    assert status.message == "Paused. Use 'resume' action to resume normal service."
+    assert status.message == PAUSED
 
 
 def test_a_paused_unit_is_not_announced(paused):

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from harness import GATEWAY, Model
+from harness import GATEWAY, PAUSED, Model
 
 API_LOG = "/var/log/rbd-target-api/rbd-target-api.log"
 CEPH_CONF = "/etc/ceph/iscsi/ceph.conf"
@@ -77,7 +77,7 @@ def test_after_ten_changes_the_daemons_run_and_no_hook_has_failed(stormy):
 
 def test_a_paused_unit_stays_paused_and_gets_its_files(stormy):
     model, _, paused = stormy
-    assert model.said(paused) == "Paused. Use 'resume' action to resume normal service."
+    assert model.said(paused) == PAUSED
     for service in ("rbd-target-api", "rbd-target-gw"):
         show = ("systemctl", "show", "-P", "ActiveState", "-P", "UnitFileState", service)
         assert model.run_on(paused, *show).split() == ["inactive", "masked"]
