@@ -29,7 +29,7 @@ EVERYWHERE = "0 0\n0 18446744073709551614 {group}:O\n"
 # Seconds that multipath gets at least and at most to look (`max_polling_interval`) and to leave.
 FOLLOW = 6.0, 8.0
 # Seconds that initiators get at least and at most to take another path.
-SHORTEST, LONGEST = 2.0, 15.0
+LEAVE = 2.0, 15.0
 # A LUN is left alone when it gets no more commands than this in as many seconds for a session:
 # path checkers ask a few times, then not again for 5 s or more.
 CHECKS, WINDOW = 3, 1.0
@@ -147,29 +147,30 @@ def drain(root: Path = LIO) -> Iterator[str]:
         yield f"{iqn}: {len(initiators)} session(s), to the other gateways"
     if draining:
         began = time.monotonic()
-        if sum(_step_back(root, tpg) for tpg in draining):
+        stepped_back = [_step_back(root, tpg) for tpg in draining]
+        if any(stepped_back):
             _wait_until_left(draining, *FOLLOW)
         for tpg in draining:
             yield from _stand_by(root, tpg)
-        busy = _wait_until_left(draining, SHORTEST, LONGEST)
+        busy = _wait_until_left(draining, *LEAVE)
         took = f"{time.monotonic() - began:.1f} s"
         yield f"drained in {took}" if not busy else f"still in use after {took}: {', '.join(busy)}"
 
 
-def _step_back(root: Path, tpg: Path) -> int:
-    """Offer LUNs as worse than the other gateways'; return how many were.
+def _step_back(root: Path, tpg: Path) -> bool:
+    """Offer LUNs as worse than the other gateways'; return whether any were.
 
     Not those for several initiators: each goes when it looks, and until the last has gone the
     gateways would take the disk from each other with every write.
     """
-    stepped = 0
+    stepped = False
     for group, (luns, alone) in _groups(root, tpg).items():
         if alone and all(_users(tpg, lun) == 1 for lun in luns):
             serves = EVERYWHERE.format(group=_read(group / "tg_pt_gp_id"))
             with contextlib.suppress(OSError):
                 (group.parents[1] / "lba_map").write_text(serves)
                 (group / "alua_access_state").write_text(LBA_DEPENDENT)
-                stepped += 1
+                stepped = True
     return stepped
 
 

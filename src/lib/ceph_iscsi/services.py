@@ -151,7 +151,7 @@ def run_all(check_ready: Callable[[], None]) -> bool:
         if left > 0:
             _wait_until_ready(check_ready, left)
         return False
-    # 16 threads for each disk: with 1 GiB, it aborts at systemd's limit at about 70 disks.
+    # It has 16 threads a disk: with 1 GiB, it aborts at systemd's limit at about 70 disks.
     _systemctl("set-property", TCMU_RUNNER, "TasksMax=infinity")
     if restart_needed():
         _systemctl("daemon-reload")  # drop-ins of the charm may have come or gone

@@ -193,7 +193,7 @@ def test_an_initiator_that_does_not_leave_holds_the_stop_up_for_a_while_only(
     counter = lio.lun()
     clock.meanwhile = lambda: counter.write_text(str(int(counter.read_text()) + 50))
     said = list(drain.drain(lio.root))
-    longest = drain.FOLLOW[1] + drain.LONGEST
+    longest = drain.FOLLOW[1] + drain.LEAVE[1]
     assert said[-1] == f"still in use after {longest:.1f} s: {IQN}/lun_0"
 
 
