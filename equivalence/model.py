@@ -440,17 +440,25 @@ class Model:
             time.sleep(0.5)
 
     def becomes(self, ready: Callable[[], bool]) -> bool:
-        """Whether something comes about by itself: not if all agents stay idle meanwhile."""
-        end = time.monotonic() + LIMIT
-        busy = time.monotonic()
+        """Whether something comes about by itself: not if all agents stay idle meanwhile.
+
+        It is looked at each time that all agents have become idle: looking can take one of them.
+        """
         while not ready():
-            now = time.monotonic()
-            if not jubilant.all_agents_idle(self.juju.status()):
-                busy = now
-            if now - busy > QUIET or now > end:
-                return False
-            time.sleep(1)
+            if not self._goes_on():
+                return ready()
         return True
+
+    def _goes_on(self) -> bool:
+        """Whether an agent has something to do before all have been idle for a while."""
+        self.wait(jubilant.all_agents_idle, "idle agents")
+        end = time.monotonic() + QUIET
+        while time.monotonic() < end:
+            if not jubilant.all_agents_idle(self.juju.status()):
+                self.wait(jubilant.all_agents_idle, "idle agents")
+                return True
+            time.sleep(0.5)
+        return False
 
     def failing(self) -> list[str]:
         """Hooks that units of the gateways have failed in, as the log has them."""

@@ -73,3 +73,12 @@ def test_gateways_of_both_releases_agree_on_what_is_asked_of_either(upgraded):
     model = upgraded[0]
     for each in model.gateways():
         assert model.create_target(FIRST, each)["iqn"] == IQN
+
+
+def test_zazas_class_moves_the_other_gateway_too(upgraded):
+    model = upgraded[0]
+    model.zaza("tests.iscsi.SeriesUpgradeTest")
+    machines = model.juju.status().machines
+    bases = {machines[model.machine(each)].base.channel for each in model.gateways()}
+    assert bases == {"24.04"}
+    model.wait_paths(2, timeout=300)
