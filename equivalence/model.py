@@ -442,20 +442,23 @@ class Model:
     def becomes(self, ready: Callable[[], bool]) -> bool:
         """Whether something comes about by itself: not if all agents stay idle meanwhile.
 
-        It is looked at each time that all agents have become idle: looking can take one of them.
+        It is looked at each time that all have become idle, since looking can take one of them.
+
+        :raises ModelError: an agent never becomes idle
         """
-        while not ready():
+        while True:
+            self.wait(jubilant.all_agents_idle, "idle agents")
+            if ready():
+                return True
+            self.wait(jubilant.all_agents_idle, "idle agents")
             if not self._goes_on():
                 return ready()
-        return True
 
     def _goes_on(self) -> bool:
-        """Whether an agent has something to do before all have been idle for a while."""
-        self.wait(jubilant.all_agents_idle, "idle agents")
+        """Whether one of the agents, all idle, has something to do before long."""
         end = time.monotonic() + QUIET
         while time.monotonic() < end:
             if not jubilant.all_agents_idle(self.juju.status()):
-                self.wait(jubilant.all_agents_idle, "idle agents")
                 return True
             time.sleep(0.5)
         return False

@@ -520,8 +520,9 @@ def relation_again(context: Context) -> None:
 
 
 def tls(context: Context) -> None:
-    """Certificates come, are renewed, and go."""
+    """Certificates come, are renewed, and go; targets are made before and meanwhile."""
     model, see = context.model, context.see
+    targets = set(model.api_config(model.units()[0])["targets"])
     model.companion("ca")
     model.settle("ca")
     model.companion("api-client")
@@ -552,12 +553,21 @@ def tls(context: Context) -> None:
         "curl --silent --max-time 30 --output /dev/null --write-out '%{http_code}' "
         "https://$(hostname --fqdn):5000/api/_ping; true",
     )
-    see("served", told.strip() == "401")
+    served = told.strip() == "401"
+    see("served", served)
+    made = {"iqn": f"{IQN}-tls", "image_name": "kit-tls"}
+    if served:
+        targets.add(made["iqn"])
+        outcome, _ = model.action(second, "create-target", **(TARGET | made))
+        see("target", outcome)
+    else:
+        see("target", "no API")
     see("scheme-with", model.bag(unit, "admin-access").get("scheme"))
     model.action("ca/0", "renew")
     see("renewed", model.becomes(lambda: model.look(unit)["crt-text"] != first["crt-text"]))
     model.settle(model.application, "ca")
     model.unrelate("certificates", "ca")
+    see("targets-kept", set(model.api_config(unit)["targets"]) == targets)
     see("scheme-without", model.bag(unit, "admin-access").get("scheme"))
     model.unrelate("admin-access", "api-client")
     model.juju.remove_application("ca", "api-client")

@@ -3,6 +3,7 @@
 import configparser
 import io
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,8 +36,8 @@ def model(monkeypatch, clock: Clock, busy_until: float) -> Model:
     monkeypatch.setattr(models.jubilant, "all_agents_idle", lambda _: clock.now >= busy_until)
 
     class Juju:
-        def status(self) -> None:
-            return None
+        def status(self) -> SimpleNamespace:
+            return SimpleNamespace(apps={})
 
     return Model(Juju(), None, staged=True)
 
@@ -46,9 +47,8 @@ def model(monkeypatch, clock: Clock, busy_until: float) -> Model:
     [
         (0, 0, True, 0),
         (100, 100, True, 100),
-        (100, 120, True, 120),
+        (100, 120, True, 100 + models.QUIET),  # looked at once more before it is given up
         (100, 9999, False, 100 + models.QUIET),
-        (9999, 9999, False, models.LIMIT),
     ],
 )
 def test_what_does_not_come_about_while_agents_are_idle_is_given_up(
@@ -57,6 +57,27 @@ def test_what_does_not_come_about_while_agents_are_idle_is_given_up(
     waits = model(monkeypatch, clock, busy_until)
     assert waits.becomes(lambda: clock.now >= ready_at) is comes
     assert abs(clock.now - seconds) <= 2
+
+
+def test_looking_at_a_unit_which_takes_its_agent_does_not_put_off_the_end(monkeypatch, clock):
+    waits = model(monkeypatch, clock, 0)
+    busy: list[float] = [0]
+    monkeypatch.setattr(models.jubilant, "all_agents_idle", lambda _: clock.now >= busy[0])
+
+    def look() -> bool:
+        clock.sleep(10)
+        busy[0] = clock.now + 5
+        return False
+
+    assert waits.becomes(look) is False
+    assert clock.now <= 10 + 5 + models.QUIET + 10 + 2
+
+
+def test_an_agent_that_is_never_idle_is_told(monkeypatch, clock):
+    waits = model(monkeypatch, clock, 9999)
+    with pytest.raises(models.ModelError, match="idle agents: no gateways"):
+        waits.becomes(lambda: False)
+    assert abs(clock.now - models.LIMIT) <= 2
 
 
 def test_an_api_that_has_just_been_restarted_is_asked_again(monkeypatch, capsys):
