@@ -8,7 +8,7 @@ import pytest
 JUJU = Path(__file__).resolve().parents[3] / "lab" / "zaza_backend" / "bin" / "juju"
 RECORDER = """\
 #!/bin/sh
-[ "$1" = show-unit ] && { printf 'toy/1:\\n  machine: "7"\\n'; exit; }
+[ "$1" = show-unit ] && { printf "toy/1:\\n  machine: '7'\\n"; exit; }
 printf '%s\\n' "$@"
 """
 
