@@ -172,15 +172,18 @@ def height(seconds: float) -> float:
 
 
 def columns(series: Iterable[tuple[float, float]], end: float) -> list[tuple[int, float, float]]:
-    """What is drawn of a series: its slowest and its fastest write in each column of a panel.
+    """What is drawn of a series: the slowest and the fastest write in each column of a panel.
+
+    A write is in each column from its beginning to its end: a stall is as wide as it is long.
 
     :param end: what the right edge stands for, in seconds after the event
     :returns: column, the slowest one's and the fastest one's distance from the upper edge
     """
     found: dict[int, tuple[float, float]] = {}
+    scale = WIDTH / (end + BEFORE)
     for began, took in series:
-        column = int((began + BEFORE) / (end + BEFORE) * WIDTH)
-        if 0 <= column <= WIDTH:
+        first, last = (int((at + BEFORE) * scale) for at in (began, began + took))
+        for column in range(max(first, 0), min(last, WIDTH) + 1):
             slowest, fastest = found.get(column, (took, took))
             found[column] = max(slowest, took), min(fastest, took)
     return [

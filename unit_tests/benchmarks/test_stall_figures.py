@@ -110,6 +110,13 @@ def test_the_slowest_write_is_drawn_whatever_is_beside_it():
     assert {fastest for *_, fastest in drawn} == {figures.height(0.004)}
 
 
+def test_a_stall_is_as_wide_as_it_is_long():
+    series = [(0.0, 0.004), (1.0, 9.0), (10.5, 0.004)]
+    drawn = dict(column[:2] for column in figures.columns(series, figures.WIDTH - figures.BEFORE))
+    stalled = [column for column, slowest in drawn.items() if slowest == figures.height(9.0)]
+    assert stalled == list(range(6, 16))
+
+
 def test_latencies_are_drawn_by_powers_of_ten_and_within_the_panel():
     heights = [figures.height(seconds) for seconds in (1e-5, 0.001, 0.01, 0.1, 1, 10, 100, 1e4)]
     steps = [before - after for before, after in itertools.pairwise(heights[1:-1])]
