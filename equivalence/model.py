@@ -297,12 +297,13 @@ class Model:
         self.settle()
         self.did(f"add {count} units" if count > 1 else "add a unit")
 
-    def remove_unit(self, unit: str) -> None:
-        """Remove a gateway; return once it is gone and the others are idle."""
-        self.juju.remove_unit(unit)
-        self.wait(lambda status: unit not in status.apps[self.application].units, f"{unit} gone")
+    def remove_units(self, *units: str) -> None:
+        """Remove gateways, at once; return once they are gone and the others are idle."""
+        self.juju.remove_unit(*units)
+        gone = f"{' and '.join(units)} gone"
+        self.wait(lambda status: not set(units) & set(status.apps[self.application].units), gone)
         self.settle()
-        self.did(f"remove {unit}")
+        self.did(f"remove {' and '.join(units)}")
 
     def companion(self, name: str, charm: Path | None = None, **options: Any) -> None:
         """Have a companion deployed, on a container."""
