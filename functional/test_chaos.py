@@ -41,6 +41,15 @@ class Work(ABC):
     def clear(self) -> None:  # noqa: B027 - not all leave something
         """Take away what it has made, also if it went wrong."""
 
+    def states(self) -> list[str]:
+        """The state of the unit's daemon, and of its unit file."""
+        show = ("systemctl", "show", "-P", "ActiveState", "-P", "UnitFileState", "rbd-target-api")
+        return self.model.look(self.unit, *show).split()
+
+    def wait_draining(self) -> None:
+        """Wait until the unit's daemon is told to stop, and drains."""
+        self.model.wait_for(lambda: self.states()[0] == "deactivating")
+
 
 class CreateTarget(Work):
     """A target with a disk and a client; the moment is when the disk is stored."""
@@ -81,12 +90,13 @@ class CreateTarget(Work):
 
 
 class RollingRestart(Work):
-    """All gateways restart for an option; the moment is when the unit drains at its turn."""
+    """All gateways restart for an option; the moment is when the unit's daemon drains."""
 
     def begin(self) -> None:
         self.since = self.model.all_started_at()
         self.level = self.model.change_level()
-        self.model.wait_for(lambda: self.model.said(self.unit) == DRAINING)
+        self.wait_draining()
+        assert self.model.said(self.unit) == DRAINING
 
     def end(self) -> str:
         self.model.wait_restarted(self.since, timeout=900)
@@ -101,11 +111,7 @@ class Pause(Work):
 
     def begin(self) -> None:
         self.action = self.model.start(self.unit, "pause")
-        self.model.wait_for(lambda: self.states()[0] != "active")
-
-    def states(self) -> list[str]:
-        show = ("systemctl", "show", "-P", "ActiveState", "-P", "UnitFileState", "rbd-target-api")
-        return self.model.look(self.unit, *show).split()
+        self.wait_draining()
 
     def end(self) -> str:
         outcome = self.model.failed(self.action)

@@ -30,6 +30,9 @@ EVERYWHERE = "0 0\n0 18446744073709551614 {group}:O\n"
 FOLLOW = 6.0, 8.0
 # Seconds that initiators get at least and at most to take another path.
 LEAVE = 2.0, 15.0
+# Seconds from the beginning that other gateways which vanish meanwhile get to come back, and that
+# initiators get then to log in to them and look.
+OTHERS_LIMIT, REJOIN = 90, 10
 # A LUN is left alone when it gets no more commands than this in as many seconds for a session:
 # path checkers ask a few times, then not again for 5 s or more.
 CHECKS, WINDOW = 3, 1.0
@@ -80,6 +83,11 @@ def listens(portal: str) -> bool:
         return False
 
 
+def reaches_others(tpg: Path) -> bool:
+    """Whether an initiator could connect to the target of a TPG on another gateway."""
+    return any(map(listens, other_portals(tpg)))
+
+
 def silent_portals(root: Path = LIO) -> list[str]:
     """Portals of other gateways, in the targets that this one serves, that don't listen."""
     found = {portal for tpg in own_groups(root) for portal in other_portals(tpg)}
@@ -91,7 +99,7 @@ def last_paths(root: Path = LIO) -> dict[str, list[str]]:
     return {
         tpg.parent.name: sorted(initiators)
         for tpg in own_groups(root)
-        if (initiators := sessions(tpg)) and not any(map(listens, other_portals(tpg)))
+        if (initiators := sessions(tpg)) and not reaches_others(tpg)
     }
 
 
@@ -133,6 +141,8 @@ def _back(root: Path) -> dict[str, set[str]]:
 def drain(root: Path = LIO) -> Iterator[str]:
     """Put this gateway's LUNs on standby and wait until their I/O has left.
 
+    LUNs that lose all other gateways meanwhile serve as before until one is back, for some time.
+
     :returns: what was done and what could not be, a sentence each, while it goes on
     """
     draining = {}
@@ -140,21 +150,52 @@ def drain(root: Path = LIO) -> Iterator[str]:
         iqn, initiators = tpg.parent.name, sessions(tpg)
         if not initiators:
             continue
-        if not any(map(listens, other_portals(tpg))):
+        if not reaches_others(tpg):
             yield f"{iqn}: not drained, no other gateway listens"
             continue
         draining[tpg] = len(initiators)
         yield f"{iqn}: {len(initiators)} session(s), to the other gateways"
-    if draining:
-        began = time.monotonic()
-        stepped_back = [_step_back(root, tpg) for tpg in draining]
-        if any(stepped_back):
-            _wait_until_left(draining, *FOLLOW)
-        for tpg in draining:
-            yield from _stand_by(root, tpg)
-        busy = _wait_until_left(draining, *LEAVE)
+    states = {tpg: _states(root, tpg) for tpg in draining}
+    end = time.monotonic() + OTHERS_LIMIT
+    while draining:
+        yield from _move(root, draining)
+        draining = {tpg: count for tpg, count in draining.items() if not reaches_others(tpg)}
+        if draining:
+            for tpg in draining:
+                _serve_again(states[tpg])
+            names = ", ".join(tpg.parent.name for tpg in draining)
+            yield f"{names}: no other gateway listens any more, so this one serves again"
+            if not _others_return(draining, end):
+                yield f"{names}: not drained, no other gateway has come back"
+                return
+
+
+def _move(root: Path, draining: dict[Path, int]) -> Iterator[str]:
+    """Have the initiators of TPGs leave, as long as there is another gateway to go to."""
+    began = time.monotonic()
+    stepped_back = [_step_back(root, tpg) for tpg in draining]
+    if any(stepped_back):
+        _wait_until_left(draining, *FOLLOW)
+    moving = {tpg: count for tpg, count in draining.items() if reaches_others(tpg)}
+    for tpg in moving:
+        yield from _stand_by(root, tpg)
+    if moving:
+        busy = _wait_until_left(moving, *LEAVE)
         took = f"{time.monotonic() - began:.1f} s"
         yield f"drained in {took}" if not busy else f"still in use after {took}: {', '.join(busy)}"
+
+
+def _others_return(tpgs: dict[Path, int], end: float) -> bool:
+    """Wait until another gateway listens for each TPG, and initiators had time to log in to it.
+
+    :param end: until when, as ``time.monotonic`` counts
+    """
+    while time.monotonic() < end:
+        if all(map(reaches_others, tpgs)):
+            time.sleep(REJOIN)
+            return True
+        time.sleep(WINDOW)
+    return False
 
 
 def _step_back(root: Path, tpg: Path) -> bool:
@@ -184,6 +225,20 @@ def _stand_by(root: Path, tpg: Path) -> Iterator[str]:
             (group / "alua_access_state").write_text(STANDBY)
         except OSError as error:
             yield f"disk {disk}: not on standby: {error.strerror}"
+
+
+def _states(root: Path, tpg: Path) -> dict[Path, str]:
+    """The ALUA states of a TPG's LUNs, of those groups that are its alone."""
+    paths = (
+        group / "alua_access_state" for group, (_, alone) in _groups(root, tpg).items() if alone
+    )
+    return {path: _read(path) for path in paths}
+
+
+def _serve_again(states: dict[Path, str]) -> None:
+    for path, state in states.items():
+        with contextlib.suppress(OSError):
+            path.write_text(state)
 
 
 def _groups(root: Path, tpg: Path) -> dict[Path, tuple[list[str], bool]]:

@@ -212,6 +212,52 @@ def test_the_last_path_is_not_put_on_standby(lio, silent, clock):
     assert (clock.now, lio.state("ano2")) == (0, "0")
 
 
+@pytest.fixture
+def other(lio, listening, clock, monkeypatch):
+    """The other gateway, which listens except from ``gone`` on, for ``seconds``."""
+
+    class Other:
+        gone, seconds = 0.0, 0.0
+
+        def listens(self, portal):
+            return not self.gone < clock.now <= self.gone + self.seconds
+
+    other = Other()
+    lio.portal(lio.other, listening)
+    lio.lun()
+    (lio.root / "core/user_0/rbd.one/alua/ano2/alua_access_state").write_text("1\n")
+    monkeypatch.setattr(drain, "listens", other.listens)
+    return other
+
+
+VANISHED = f"{IQN}: no other gateway listens any more, so this one serves again"
+
+
+@pytest.mark.parametrize(
+    ("gone", "stood_by"), [(1, []), (7, ["drained in 8.0 s"])], ids=["early", "late"]
+)
+def test_if_the_other_gateway_vanishes_luns_serve_as_before_until_it_is_back(
+    lio, other, clock, gone, stood_by
+):
+    other.gone, other.seconds = gone, 20
+    states = {}
+    clock.meanwhile = lambda: states.update({clock.now: lio.state("ano2")})
+    said = list(drain.drain(lio.root))
+    assert said[1:] == [*stood_by, VANISHED, "drained in 8.0 s"]
+    served = [now for now, state in states.items() if state == "1"]
+    assert min(served) < gone + 8
+    assert max(served) >= gone + other.seconds + drain.REJOIN
+    assert lio.state("ano2") == "2"
+
+
+def test_if_the_other_gateway_stays_away_the_stop_goes_on_in_the_end(lio, other, clock):
+    other.gone, other.seconds = 3, 1000
+    said = list(drain.drain(lio.root))
+    assert said[1:] == [VANISHED, f"{IQN}: not drained, no other gateway has come back"]
+    assert clock.now == drain.OTHERS_LIMIT
+    assert lio.state("ano2") == "1"
+
+
 def test_what_cannot_be_drained_is_told_and_holds_nothing_up(lio, listening):
     lio.portal(lio.other, listening)
     lio.lun()
