@@ -19,7 +19,7 @@ import contextlib
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 LIO = Path("/sys/kernel/config/target")
@@ -30,8 +30,8 @@ EVERYWHERE = "0 0\n0 18446744073709551614 {group}:O\n"
 FOLLOW = 6.0, 8.0
 # Seconds that initiators get at least and at most to take another path.
 LEAVE = 2.0, 15.0
-# Seconds from the beginning that other gateways which vanish meanwhile get to come back, and that
-# initiators get then to log in to them and look.
+# Seconds from the drain's beginning that other gateways which vanish meanwhile get to come back,
+# and seconds that initiators get then to log in to them and look.
 OTHERS_LIMIT, REJOIN = 90, 10
 # A LUN is left alone when it gets no more commands than this in as many seconds for a session:
 # path checkers ask a few times, then not again for 5 s or more.
@@ -158,20 +158,23 @@ def drain(root: Path = LIO) -> Iterator[str]:
     states = {tpg: _states(root, tpg) for tpg in draining}
     end = time.monotonic() + OTHERS_LIMIT
     while draining:
-        yield from _move(root, draining)
-        draining = {tpg: count for tpg, count in draining.items() if not reaches_others(tpg)}
+        draining = yield from _move(root, draining)
         if draining:
-            for tpg in draining:
-                _serve_again(states[tpg])
             names = ", ".join(tpg.parent.name for tpg in draining)
             yield f"{names}: no other gateway listens any more, so this one serves again"
+            for tpg in draining:
+                for path, state in states[tpg].items():
+                    yield from _set_state(path, state, "serving again")
             if not _others_return(draining, end):
                 yield f"{names}: not drained, no other gateway has come back"
                 return
 
 
-def _move(root: Path, draining: dict[Path, int]) -> Iterator[str]:
-    """Have the initiators of TPGs leave, as long as there is another gateway to go to."""
+def _move(root: Path, draining: dict[Path, int]) -> Generator[str, None, dict[Path, int]]:
+    """Have the initiators of TPGs, given with their number of sessions, leave.
+
+    :returns: those TPGs that have lost all other gateways meanwhile, the same way
+    """
     began = time.monotonic()
     stepped_back = [_step_back(root, tpg) for tpg in draining]
     if any(stepped_back):
@@ -183,6 +186,11 @@ def _move(root: Path, draining: dict[Path, int]) -> Iterator[str]:
         busy = _wait_until_left(moving, *LEAVE)
         took = f"{time.monotonic() - began:.1f} s"
         yield f"drained in {took}" if not busy else f"still in use after {took}: {', '.join(busy)}"
+    return {
+        tpg: count
+        for tpg, count in draining.items()
+        if tpg not in moving or not reaches_others(tpg)
+    }
 
 
 def _others_return(tpgs: dict[Path, int], end: float) -> bool:
@@ -221,24 +229,20 @@ def _stand_by(root: Path, tpg: Path) -> Iterator[str]:
         if not alone:
             yield f"disk {disk}: not on standby: {group.name} is not this gateway's alone"
             continue
-        try:
-            (group / "alua_access_state").write_text(STANDBY)
-        except OSError as error:
-            yield f"disk {disk}: not on standby: {error.strerror}"
+        yield from _set_state(group / "alua_access_state", STANDBY, "on standby")
+
+
+def _set_state(path: Path, state: str, what: str) -> Iterator[str]:
+    try:
+        path.write_text(state)
+    except OSError as error:
+        yield f"disk {path.parents[2].name}: not {what}: {error.strerror}"
 
 
 def _states(root: Path, tpg: Path) -> dict[Path, str]:
     """The ALUA states of a TPG's LUNs, of those groups that are its alone."""
-    paths = (
-        group / "alua_access_state" for group, (_, alone) in _groups(root, tpg).items() if alone
-    )
-    return {path: _read(path) for path in paths}
-
-
-def _serve_again(states: dict[Path, str]) -> None:
-    for path, state in states.items():
-        with contextlib.suppress(OSError):
-            path.write_text(state)
+    groups = [group for group, (_, alone) in _groups(root, tpg).items() if alone]
+    return {path: _read(path) for path in (group / "alua_access_state" for group in groups)}
 
 
 def _groups(root: Path, tpg: Path) -> dict[Path, tuple[list[str], bool]]:

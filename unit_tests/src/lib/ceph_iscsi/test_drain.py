@@ -117,6 +117,24 @@ def silent():
     return port
 
 
+@pytest.fixture
+def other(lio, listening, clock, monkeypatch):
+    """The other gateway, which listens except from ``gone`` on, for ``seconds``."""
+
+    class Other:
+        gone, seconds = 0.0, 0.0
+
+        def listens(self, portal):
+            return not self.gone < clock.now <= self.gone + self.seconds
+
+    other = Other()
+    lio.portal(lio.other, listening)
+    lio.lun()
+    (lio.root / "core/user_0/rbd.one/alua/ano2/alua_access_state").write_text("1\n")
+    monkeypatch.setattr(drain, "listens", other.listens)
+    return other
+
+
 def test_a_gateway_without_targets_has_nothing_to_drain(tmp_path):
     assert list(drain.drain(tmp_path)) == []
     assert drain.own_groups(tmp_path / "not loaded") == []
@@ -212,24 +230,6 @@ def test_the_last_path_is_not_put_on_standby(lio, silent, clock):
     assert (clock.now, lio.state("ano2")) == (0, "0")
 
 
-@pytest.fixture
-def other(lio, listening, clock, monkeypatch):
-    """The other gateway, which listens except from ``gone`` on, for ``seconds``."""
-
-    class Other:
-        gone, seconds = 0.0, 0.0
-
-        def listens(self, portal):
-            return not self.gone < clock.now <= self.gone + self.seconds
-
-    other = Other()
-    lio.portal(lio.other, listening)
-    lio.lun()
-    (lio.root / "core/user_0/rbd.one/alua/ano2/alua_access_state").write_text("1\n")
-    monkeypatch.setattr(drain, "listens", other.listens)
-    return other
-
-
 VANISHED = f"{IQN}: no other gateway listens any more, so this one serves again"
 
 
@@ -256,6 +256,29 @@ def test_if_the_other_gateway_stays_away_the_stop_goes_on_in_the_end(lio, other,
     assert said[1:] == [VANISHED, f"{IQN}: not drained, no other gateway has come back"]
     assert clock.now == drain.OTHERS_LIMIT
     assert lio.state("ano2") == "1"
+
+
+def test_another_gateway_that_is_silent_for_one_look_alone_is_drained_to_in_the_end(
+    lio, other, monkeypatch
+):
+    looks = iter([True, False])
+    monkeypatch.setattr(drain, "listens", lambda portal: next(looks, True))
+    assert list(drain.drain(lio.root))[1:] == [VANISHED, "drained in 8.0 s"]
+    assert lio.state("ano2") == "2"
+
+
+def test_a_lun_that_cannot_serve_again_is_told(lio, other, clock):
+    other.gone, other.seconds = 1, 1000
+    state = lio.root / "core/user_0/rbd.one/alua/ano2/alua_access_state"
+
+    def take_away():
+        if clock.now == 5:
+            state.unlink()
+            state.mkdir()
+
+    clock.meanwhile = take_away
+    said = list(drain.drain(lio.root))
+    assert said[1:3] == [VANISHED, "disk rbd.one: not serving again: Is a directory"]
 
 
 def test_what_cannot_be_drained_is_told_and_holds_nothing_up(lio, listening):
