@@ -116,6 +116,11 @@ def _given(parameters: dict[str, Any]) -> dict[str, Any]:
     return {key.replace("_", "-"): value for key, value in parameters.items() if value is not None}
 
 
+def _used(paths: list[dict[str, Any]]) -> set[str]:
+    """Portals over which a multipath device's I/O goes."""
+    return {path["portal"] for path in paths if path["group"] == "active"}
+
+
 class Model:
     """The model under test and the words for what is done to it."""
 
@@ -506,12 +511,12 @@ class Model:
     def wait_moved(self, unit: str, timeout: float = 120) -> None:
         """Wait until the initiator's I/O goes over another gateway than UNIT."""
         portal = self.portal(unit)
-        self._wait_device(
-            lambda paths: any(
-                path["group"] == "active" and path["portal"] != portal for path in paths
-            ),
-            timeout,
-        )
+        self._wait_device(lambda paths: bool(_used(paths) - {portal}), timeout)
+
+    def wait_back(self, unit: str, timeout: float = 120) -> None:
+        """Wait until the initiator's I/O goes over UNIT again, and over no other gateway."""
+        portal = self.portal(unit)
+        self._wait_device(lambda paths: _used(paths) == {portal}, timeout)
 
     def _wait_device(self, ready: Callable[[list[dict[str, Any]]], bool], timeout: float) -> None:
         deadline = time.monotonic() + timeout

@@ -101,6 +101,7 @@ def test_resume_brings_services_status_and_path_back(paused):
     assert service_states(model, unit, "rbd-target-api") == ["active", "enabled"]
     assert service_states(model, unit, "rbd-target-gw") == ["active", "enabled"]
     model.wait_paths(2)
+    model.wait_back(unit)
     assert model.announced(unit)
 
 
